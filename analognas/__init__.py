@@ -1,0 +1,3 @@
+"""Find neural networks that stay accurate on analog in-memory-computing chips."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Search spaces: architecture records, generators, encoders and builders of TinyML CNNs."""

@@ -1,0 +1,1 @@
+"""Crossbar simulator: turn a PyTorch model into its analog twin."""

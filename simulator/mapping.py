@@ -1,0 +1,120 @@
+"""Which part of a layer's weight matrix lies on which crossbar tile.
+
+A convolution becomes a matrix of `in_channels * kernel_height * kernel_width` rows (inputs, in the order
+channel, kernel row, kernel column) and `out_channels` columns; a linear layer is its own matrix. What exceeds
+a tile is split evenly: `n = ceil(size / limit)` parts whose sizes differ by at most one. Row parts are
+partial sums, each read through its own ADCs and added digitally; column parts are concatenated.
+
+A grouped convolution is block-diagonal. As many whole groups as fit share a tile, the cells between
+the blocks are programmed to zero and, like every cell, carry noise.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import nn
+
+
+@dataclass(frozen=True)
+class LayerShape:
+    """An analog layer as the chip sees it: a matrix and how often it is used per inference."""
+
+    name: str
+    kind: Literal["linear", "conv2d"]
+    in_channels: int
+    out_channels: int
+    kernel: tuple[int, int] = (1, 1)
+    groups: int = 1
+    mvms: int = 1  # matrix-vector multiplications per inference: output height x width
+
+    @property
+    def rows(self) -> int:
+        return self.in_channels * self.kernel[0] * self.kernel[1]
+
+    @property
+    def columns(self) -> int:
+        return self.out_channels
+
+    @property
+    def weights(self) -> int:
+        """Cells that hold a trained weight (without bias, without the zeros between groups)."""
+        return self.rows * self.columns // self.groups
+
+
+@dataclass(frozen=True)
+class TileBlock:
+    """Rows and columns of a layer's im2col matrix that one tile holds."""
+
+    row_start: int
+    row_stop: int
+    column_start: int
+    column_stop: int
+    weights: int  # cells that hold a trained weight
+
+    @property
+    def rows(self) -> int:
+        return self.row_stop - self.row_start
+
+    @property
+    def columns(self) -> int:
+        return self.column_stop - self.column_start
+
+
+def split_evenly(size: int, limit: int) -> list[tuple[int, int]]:
+    """Cut `range(size)` into the fewest parts of at most `limit`, sizes differing by at most one."""
+    parts = -(-size // limit)
+    base, longer = divmod(size, parts)
+    bounds = [0]
+    for index in range(parts):
+        bounds.append(bounds[-1] + base + (index < longer))
+    return list(zip(bounds[:-1], bounds[1:], strict=True))
+
+
+def tile_blocks(layer: LayerShape, rows: int, columns: int) -> list[TileBlock]:
+    """Lay a layer onto tiles of at most `rows x columns` cells.
+
+    Returns:
+        Blocks in the order groups, columns, rows (row parts of the same columns are neighbours).
+    """
+    group_rows = layer.rows // layer.groups
+    group_columns = layer.columns // layer.groups
+    if layer.groups > 1 and group_rows <= rows and group_columns <= columns:
+        per_tile = min(rows // group_rows, columns // group_columns)
+        return [
+            TileBlock(
+                first * group_rows,
+                last * group_rows,
+                first * group_columns,
+                last * group_columns,
+                (last - first) * group_rows * group_columns,
+            )
+            for first, last in split_evenly(layer.groups, per_tile)
+        ]
+    return [
+        TileBlock(
+            group * group_rows + row_start,
+            group * group_rows + row_stop,
+            group * group_columns + column_start,
+            group * group_columns + column_stop,
+            (row_stop - row_start) * (column_stop - column_start),
+        )
+        for group in range(layer.groups)
+        for column_start, column_stop in split_evenly(group_columns, columns)
+        for row_start, row_stop in split_evenly(group_rows, rows)
+    ]
+
+
+def layer_shape(name: str, module: nn.Linear | nn.Conv2d, *, mvms: int) -> LayerShape:
+    """Describe a torch layer; `mvms` is its number of output positions per inference."""
+    if isinstance(module, nn.Linear):
+        return LayerShape(name, "linear", module.in_features, module.out_features, mvms=mvms)
+    height, width = module.kernel_size
+    return LayerShape(
+        name,
+        "conv2d",
+        module.in_channels,
+        module.out_channels,
+        (height, width),
+        module.groups,
+        mvms,
+    )

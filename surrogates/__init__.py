@@ -1,0 +1,1 @@
+"""Surrogates: predict accuracy under analog noise from tables of features."""
