@@ -1,15 +1,17 @@
 """Which part of a layer's weight matrix lies on which crossbar tile.
 
-A convolution becomes a matrix of `in_channels * kernel_height * kernel_width` rows (inputs, in the order
-channel, kernel row, kernel column) and `out_channels` columns; a linear layer is its own matrix. What exceeds
-a tile is split evenly: `n = ceil(size / limit)` parts whose sizes differ by at most one. Row parts are
-partial sums, each read through its own ADCs and added digitally; column parts are concatenated.
+A convolution becomes a matrix of `in_channels * kernel_height * kernel_width` rows (inputs, in the
+order channel, kernel row, kernel column) and `out_channels` columns; a linear layer is its own
+matrix. What exceeds a tile is split evenly: `n = ceil(size / limit)` parts whose sizes differ by at
+most one. Row parts are partial sums, each read through its own ADCs and added digitally; column
+parts are concatenated.
 
 A grouped convolution is block-diagonal. As many whole groups as fit share a tile, the cells between
 the blocks are programmed to zero and, like every cell, carry noise.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from torch import nn
@@ -67,7 +69,7 @@ def split_evenly(size: int, limit: int) -> list[tuple[int, int]]:
     bounds = [0]
     for index in range(parts):
         bounds.append(bounds[-1] + base + (index < longer))
-    return list(zip(bounds[:-1], bounds[1:], strict=True))
+    return list(pairwise(bounds))
 
 
 def tile_blocks(layer: LayerShape, rows: int, columns: int) -> list[TileBlock]:

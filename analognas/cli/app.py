@@ -1,0 +1,78 @@
+"""The `analognas` command: every command in one list, nothing heavy imported."""
+
+import logging
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+from rich.logging import RichHandler
+
+from analognas import __version__
+from analognas.cli.chips import chips
+from analognas.cli.data import data_app
+from analognas.cli.door import Door
+from analognas.cli.output import messages
+from analognas.cli.tasks import tasks
+
+LOOK = "See what there is"
+
+# Help panel, and the function in the file of the same name.
+COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
+    (LOOK, tasks),
+    (LOOK, chips),
+)
+
+# Help panel, name, and the application of the commands that have subcommands.
+GROUPS: tuple[tuple[str, str, typer.Typer], ...] = ((LOOK, "data", data_app),)
+
+
+def main() -> None:
+    """Run the command line."""
+    app(prog_name="analognas")
+
+
+def build_app() -> typer.Typer:
+    """Put the commands together."""
+    built = typer.Typer(
+        cls=Door,
+        callback=analognas,
+        no_args_is_help=True,
+        rich_markup_mode="rich",
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    for panel, command in COMMANDS:
+        built.command(command.__name__, rich_help_panel=panel)(command)
+    for panel, name, group in GROUPS:
+        built.add_typer(group, name=name, rich_help_panel=panel)
+    return built
+
+
+def show_version(wanted: bool) -> None:
+    """Print the version and leave, if that is wanted."""
+    if wanted:
+        typer.echo(f"analognas {__version__}")
+        raise typer.Exit
+
+
+def analognas(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=show_version, is_eager=True),
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Say on stderr what is being done.")
+    ] = False,
+) -> None:
+    """Find neural networks that stay accurate on analog in-memory-computing chips."""
+    listen(logging.INFO if verbose else logging.WARNING)
+
+
+def listen(level: int) -> None:
+    """Show what the libraries log, above the progress bar."""
+    logger = logging.getLogger("analognas")
+    logger.handlers = [RichHandler(console=messages, show_time=False, show_path=False)]
+    logger.setLevel(level)
+
+
+app = build_app()

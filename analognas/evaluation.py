@@ -1,0 +1,159 @@
+"""Measure a trained network on simulated chips: the one place where space, task and simulator meet."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from analognas.records import EVALUATION_TIMES_S, AccuracyOverTime, CostSummary, Evaluation
+from analognas.shapes import layer_shapes
+from analognas.simulator import (
+    SIMULATOR_VERSION,
+    AnalogModel,
+    Hardware,
+    program,
+    set_time,
+    spawn_generator,
+)
+from analognas.simulator.chip import ChipSpec, estimate_cost, place_layers
+from analognas.training import TrainedNetwork, TrainingRecipe, train_network
+
+if TYPE_CHECKING:
+    from analognas.search_spaces import Architecture, SearchSpace
+    from analognas.tasks import Part, Task
+
+SAMPLES_PER_PASS = 1024  # chips x inputs that go through the network at once
+
+
+def evaluate(  # noqa: PLR0913  (the seam of the application: network, task, hardware, chip, how)
+    arch: Architecture,
+    task: Task,
+    hardware: Hardware,
+    chip: ChipSpec,
+    *,
+    seed: int,
+    recipe: TrainingRecipe,
+    part: str = "test",
+    chips: int = 25,
+    device: str | torch.device = "cpu",
+) -> Evaluation:
+    """Train `arch` hardware-aware and measure it on simulated chips at every evaluation time."""
+    from analognas.search_spaces import make_space
+
+    space = make_space(arch.space, input_shape=task.input_shape, n_classes=task.n_classes)
+    trained = train_network(space, arch, task, recipe, hardware, seed=seed, device=device)
+    return evaluate_trained(trained, task, hardware, chip, part=part, chips=chips)
+
+
+def evaluate_trained(
+    trained: TrainedNetwork,
+    task: Task,
+    hardware: Hardware,
+    chip: ChipSpec,
+    *,
+    part: str = "test",
+    chips: int = 25,
+) -> Evaluation:
+    """Program a trained network onto `chips` simulated chips, age them, count correct answers.
+
+    Args:
+        trained: From `train_network` or `restore_network`.
+        task: Its `part` is classified.
+        hardware: Must be that of `trained`; named in the result.
+        chip: For placement and cost.
+        part: "validation" or "test"; labels and choices use the validation part only.
+        chips: Number of simulated chips.
+    """
+    start = time.perf_counter()
+    space, arch = trained.space, trained.architecture
+    data = task.parts[part]
+    analog = accuracy_over_time(trained.analog, data, chips=chips, path=(trained.seed, arch.key))
+    digital = digital_accuracy(trained.digital, data)
+    return Evaluation(
+        key=arch.key,
+        architecture=arch.to_dict(),
+        task=task.name,
+        split=task.split,
+        part=part,
+        data_key=task.data_key,
+        hardware=hardware.name,
+        hardware_hash=hardware.hash,
+        simulator_version=SIMULATOR_VERSION,
+        training=trained.recipe.to_dict(),
+        seed=trained.seed,
+        digital_accuracy=digital,
+        analog=analog,
+        cost=cost_summary(space, arch, chip),
+        parameters=space.parameters(arch),
+        multiplications=space.multiplications(arch),
+        training_seconds=trained.seconds,
+        evaluation_seconds=time.perf_counter() - start,
+    )
+
+
+def accuracy_over_time(
+    analog: AnalogModel,
+    data: Part,
+    *,
+    chips: int,
+    path: tuple[int, str],
+    times_s: Sequence[float] = tuple(EVALUATION_TIMES_S.values()),
+) -> AccuracyOverTime:
+    """Program, age and read `chips` chips; `path` (seed, key) names the random streams."""
+    seed, key = path
+    program(analog, chips=chips, generator=spawn_generator(seed, key, "program"))
+    rows = []
+    for t_s in times_s:
+        set_time(analog, t_s=t_s, generator=spawn_generator(seed, key, "time", repr(t_s)))
+        correct = _correct_by_chip(analog, data, chips)
+        rows.append(tuple(float(c) / len(data) for c in correct))
+    return AccuracyOverTime(tuple(times_s), tuple(rows))
+
+
+@torch.no_grad()
+def _correct_by_chip(analog: AnalogModel, data: Part, chips: int) -> NDArray[np.int64]:
+    return predictions_by_chip(analog, data, chips).eq(torch.from_numpy(data.labels)).sum(1).numpy()
+
+
+@torch.no_grad()
+def predictions_by_chip(analog: AnalogModel, data: Part, chips: int) -> torch.Tensor:
+    """Class that every chip answers for every input, `(chips, N)` on the CPU."""
+    device = next(analog.parameters()).device
+    inputs = torch.from_numpy(data.inputs)
+    step = max(16, SAMPLES_PER_PASS // chips)
+    answers = [
+        analog(inputs[first : first + step].to(device)).argmax(dim=-1).cpu()
+        for first in range(0, len(inputs), step)
+    ]
+    return torch.cat(answers, dim=1)
+
+
+@torch.no_grad()
+def digital_accuracy(network: torch.nn.Module, data: Part) -> float:
+    """Accuracy of the trained weights without any analog effect."""
+    device = next(network.parameters()).device
+    correct = 0
+    for first in range(0, len(data), SAMPLES_PER_PASS):
+        inputs = torch.from_numpy(data.inputs[first : first + SAMPLES_PER_PASS]).to(device)
+        labels = torch.from_numpy(data.labels[first : first + SAMPLES_PER_PASS]).to(device)
+        correct += int(network(inputs).argmax(dim=-1).eq(labels).sum())
+    return correct / len(data)
+
+
+def cost_summary(space: SearchSpace, arch: Architecture, chip: ChipSpec) -> CostSummary:
+    """Modelled cost of one inference of `arch` on `chip`, in the chip's default read mode."""
+    cost = estimate_cost(place_layers(layer_shapes(space, arch), chip), chip)
+    return CostSummary(
+        chip=chip.name,
+        read_mode=cost.read_mode,
+        energy_nJ=cost.energy_nJ,
+        latency_us=cost.latency_us,
+        area_mm2=cost.area_mm2,
+        cores=cost.cores,
+        utilisation_fraction=cost.utilisation_fraction,
+    )

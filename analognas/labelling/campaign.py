@@ -1,0 +1,225 @@
+"""Start, continue and repeat label runs: from what the user asks to a folder and its workers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from analognas.errors import UserError, checking
+from analognas.labelling.folder import LabelFolder, open_folder, read_folder
+from analognas.labelling.job import PART, MeasureAgain, Setting, TaskChoice, TrainAndMeasure
+from analognas.labelling.plan import Candidate, Job, LabelPlan, plan_jobs
+from analognas.labelling.workers import Workshop
+from analognas.limits import make_fits
+from analognas.search_spaces import make_space, sample_spread
+from analognas.simulator import HARDWARE, SIMULATOR_VERSION, Hardware, hardware_with
+from analognas.simulator.chip import load_chip
+from analognas.training import LABEL_RECIPE, pick_device
+
+if TYPE_CHECKING:
+    from analognas.simulator.chip import ChipSpec
+    from analognas.tasks import Task
+
+CHIP = "hermes"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelRequest:
+    """A label run as the user asks for it."""
+
+    task: TaskChoice
+    plan: LabelPlan
+    hardware: Hardware
+    space: str = "tinyml"
+    device: str = "auto"
+    command: str = "analognas label"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReevaluationRequest:
+    """A repetition of the measurements of `source` on other hardware, or by newer physics.
+
+    Attributes:
+        source: Folder of a label run with kept weights.
+        hardware: To measure on.
+        chips: Simulated chips; None takes as many as before.
+        data: Where the data folder of the task lies now, if it was moved.
+    """
+
+    source: Path
+    hardware: Hardware
+    chips: int | None = None
+    data: str | None = None
+    device: str = "auto"
+    command: str = "analognas label"
+
+
+@contextmanager
+def label_run(request: LabelRequest, out: Path) -> Iterator[tuple[LabelFolder, Workshop]]:
+    """Open the folder of a label run, new or to be continued, with the workshop for its jobs.
+
+    Raises:
+        UserError: The task, space or folder cannot be used.
+    """
+    task = request.task.load()
+    chip = load_chip(CHIP)
+    plan = request.plan
+    recipe = LABEL_RECIPE if plan.epochs is None else replace(LABEL_RECIPE, epochs=plan.epochs)
+    setting = Setting(
+        task=request.task,
+        space=request.space,
+        hardware=request.hardware,
+        chip=chip,
+        chips=plan.chips,
+        device=_choose_device(request.device),
+    )
+    settings = {
+        "kind": "trained",
+        **_describe(setting, task, request.command),
+        **{name: value for name, value in asdict(plan).items() if name != "epochs"},
+        "recipe": recipe.to_dict(),
+    }
+
+    def make_jobs() -> Sequence[Job]:
+        return plan_jobs(sample_candidates(request.space, task, chip, plan), plan)
+
+    with open_folder(out, settings, make_jobs) as folder:
+        yield folder, TrainAndMeasure(setting, recipe.to_dict())
+
+
+@contextmanager
+def reevaluation_run(
+    request: ReevaluationRequest, out: Path
+) -> Iterator[tuple[LabelFolder, Workshop]]:
+    """Open the folder of a re-evaluation: a job for every kept file of weights in the source.
+
+    Raises:
+        UserError: The source keeps no weights, or its data is no longer the same.
+    """
+    source = read_folder(request.source)
+    stored = source.settings
+    kept = {entry.job.id: entry for entry in source.done_in_order() if entry.weights is not None}
+    if not kept:
+        raise UserError(
+            f"{request.source} keeps no weights, so its labels cannot be evaluated again. "
+            "Name a folder that `analognas label` trained."
+        )
+    words = stored.get("words")
+    choice = TaskChoice(
+        stored["task"],
+        split=stored["split"],
+        data=request.data or stored["data"],
+        words=tuple(words) if words else None,
+    )
+    task = choice.load()
+    if task.data_key != stored["data_key"]:
+        raise UserError(
+            f"The data must be that of the labels (key {stored['data_key']}), but the data that is "
+            f"there now has key {task.data_key}. Point to the original data with --data."
+        )
+    setting = Setting(
+        task=choice,
+        space=stored["space"],
+        hardware=request.hardware,
+        chip=load_chip(CHIP),
+        chips=request.chips or stored["chips"],
+        device=_choose_device(request.device),
+    )
+    settings = {
+        "kind": "re-evaluated",
+        **_describe(setting, task, request.command),
+        **{name: stored[name] for name in ("networks", "replicated", "seeds", "seed", "recipe")},
+        "chips": setting.chips,
+        "source": request.source.resolve().name,
+    }
+    workshop = MeasureAgain(
+        setting,
+        request.source,
+        stored["recipe"],
+        {job_id: entry.evaluation.training_seconds for job_id, entry in kept.items()},
+    )
+
+    def make_jobs() -> Sequence[Job]:
+        return [replace(entry.job, keep_weights=False) for entry in kept.values()]
+
+    with open_folder(out, settings, make_jobs) as folder:
+        yield folder, workshop
+
+
+def sample_candidates(space: str, task: Task, chip: ChipSpec, plan: LabelPlan) -> list[Candidate]:
+    """Sample networks within the task's limits, spread over parameters and multiplications."""
+    with checking("space"):
+        built = make_space(space, input_shape=task.input_shape, n_classes=task.n_classes)
+    fits = make_fits(built, task.limits, chip)
+    with checking("networks"):
+        archs = sample_spread(built, np.random.default_rng(plan.seed), plan.networks, fits)
+    return [
+        Candidate(arch.key, arch.to_dict(), built.parameters(arch), built.multiplications(arch))
+        for arch in archs
+    ]
+
+
+def load_hardware(name_or_file: str | None, overrides: Sequence[str] = ()) -> Hardware:
+    """Find a preset or read a TOML file, then apply `key=value` settings.
+
+    Raises:
+        UserError: No such preset or file, or a setting that is unknown or out of range.
+    """
+    with checking("hardware"):
+        if name_or_file is None or name_or_file in HARDWARE:
+            hardware = HARDWARE[name_or_file or "hermes"]
+        elif name_or_file.endswith(".toml") or Path(name_or_file).exists():
+            hardware = Hardware.from_toml(name_or_file)
+        else:
+            raise UserError(
+                f"Unknown hardware {name_or_file!r}. Choose one of {', '.join(sorted(HARDWARE))}, "
+                "or give a TOML file."
+            )
+        values = {}
+        for override in overrides:
+            key, equals, value = override.partition("=")
+            if not equals:
+                raise UserError(
+                    f"--set must be key=value, but got {override!r}. "
+                    "For example: --set converters.adc_bits=6."
+                )
+            values[key.strip()] = value.strip()
+        return hardware_with(hardware, values) if values else hardware
+
+
+def _choose_device(name: str) -> str:
+    if name not in ("auto", "cpu", "cuda"):
+        raise UserError(f"Unknown device {name!r}. Choose one of: auto, cpu, cuda.")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise UserError("The device cuda was asked for, but there is none. Use --device cpu.")
+    return pick_device(name).type
+
+
+def _describe(setting: Setting, task: Task, command: str) -> dict[str, Any]:
+    """Settings that decide the results, as they are stored in the folder."""
+    choice = setting.task
+    return {
+        "command": command,
+        "task": task.name,
+        "title": task.title,
+        "data": str(Path(choice.data).resolve()) if choice.data else None,
+        "data_name": task.data_name,
+        "data_key": task.data_key,
+        "split": task.split,
+        "words": list(choice.words) if choice.words else None,
+        "classes": list(task.classes),
+        "part": PART,
+        "space": setting.space,
+        "hardware": setting.hardware.name,
+        "hardware_hash": setting.hardware.hash,
+        "hardware_toml": setting.hardware.to_toml(),
+        "chip": setting.chip.name,
+        "simulator_version": SIMULATOR_VERSION,
+        "device": setting.device,
+    }

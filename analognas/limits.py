@@ -1,0 +1,169 @@
+"""What a network may cost at most: parameters, multiplications, cores and energy.
+
+The limits are checked when a candidate is made, so that nothing that breaks them is ever scored.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from analognas.shapes import layer_shapes
+from analognas.simulator.chip import ChipSpec, count_cores, estimate_cost, place_layers
+
+if TYPE_CHECKING:
+    from analognas.search_spaces import Architecture, SearchSpace
+    from analognas.tasks import Limits
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a network takes of one limited resource."""
+
+    resource: str  # name of the limit, "max_cores" for example
+    unit: str
+    used: float
+    limit: float
+
+    @property
+    def excess(self) -> float:
+        """How often the limit is used up; above 1 it is broken."""
+        return self.used / self.limit if self.limit > 0 else math.inf
+
+
+def fits_limits(
+    space: SearchSpace,
+    arch: Architecture,
+    limits: Limits,
+    chip: ChipSpec,
+    *,
+    max_energy_nJ: float | None = None,
+) -> bool:
+    """Tell whether a network keeps every limit, the number of cores of the chip among them.
+
+    The cheap limits are looked at first; energy, which needs a placement, last.
+    """
+    if space.parameters(arch) > limits.max_parameters:
+        return False
+    if space.multiplications(arch) > limits.max_multiplications:
+        return False
+    shapes = layer_shapes(space, arch)
+    if count_cores(shapes, chip.rows, chip.columns) > min(limits.max_cores, chip.cores):
+        return False
+    if max_energy_nJ is None:
+        return True
+    return estimate_cost(place_layers(shapes, chip), chip).energy_nJ <= max_energy_nJ
+
+
+def make_fits(
+    space: SearchSpace,
+    limits: Limits,
+    chip: ChipSpec,
+    max_energy_nJ: float | None = None,
+) -> Callable[[Architecture], bool]:
+    """Bind the limits of a run, in the form that `space.sample` and `space.decode` take."""
+
+    def fits(arch: Architecture) -> bool:
+        return fits_limits(space, arch, limits, chip, max_energy_nJ=max_energy_nJ)
+
+    return fits
+
+
+def usages(
+    space: SearchSpace,
+    arch: Architecture,
+    limits: Limits,
+    chip: ChipSpec,
+    *,
+    max_energy_nJ: float | None = None,
+) -> tuple[Usage, ...]:
+    """List what a network takes of every limited resource, whether it fits or not."""
+    shapes = layer_shapes(space, arch)
+    cores = count_cores(shapes, chip.rows, chip.columns)
+    used = [
+        Usage("max_parameters", "parameters", float(space.parameters(arch)), limits.max_parameters),
+        Usage(
+            "max_multiplications",
+            "multiplications",
+            float(space.multiplications(arch)),
+            limits.max_multiplications,
+        ),
+        Usage("max_cores", "cores", float(cores), limits.max_cores)
+        if limits.max_cores <= chip.cores
+        else Usage("cores of the chip", "cores", float(cores), chip.cores),
+    ]
+    if max_energy_nJ is not None:
+        # A network that the chip cannot hold has no energy on it.
+        energy_nJ = (
+            estimate_cost(place_layers(shapes, chip), chip).energy_nJ
+            if cores <= chip.cores
+            else math.inf
+        )
+        used.append(Usage("max_energy_nJ", "nJ per inference", energy_nJ, max_energy_nJ))
+    return tuple(used)
+
+
+def tightest_limit(
+    space: SearchSpace,
+    limits: Limits,
+    chip: ChipSpec,
+    *,
+    rng: np.random.Generator,
+    max_energy_nJ: float | None = None,
+    samples: int = 200,
+) -> str:
+    """Explain limits that no network keeps: the tightest one and the nearest feasible value.
+
+    Random genotypes are shrunk by the space's own decoder as far as they go. Of everything seen on
+    the way, the network whose worst excess is smallest is the nearest miss.
+
+    Returns:
+        One sentence or two for an error message.
+    """
+    seen: dict[str, tuple[Usage, ...]] = {}
+
+    def refuse(arch: Architecture) -> bool:
+        if arch.key not in seen:
+            seen[arch.key] = usages(space, arch, limits, chip, max_energy_nJ=max_energy_nJ)
+        return False
+
+    genes = space.genes
+    for _ in range(samples):
+        codes = {gene: values[int(rng.integers(len(values)))] for gene, values in genes.items()}
+        space.decode(codes, fits=refuse)
+    nearest = min(
+        seen.values(),
+        key=lambda used: (
+            max(usage.excess for usage in used),
+            sum(max(usage.excess, 1.0) for usage in used),
+        ),
+    )
+    broken = sorted(
+        (usage for usage in nearest if usage.used > usage.limit),
+        key=lambda usage: usage.excess,
+        reverse=True,
+    )
+    if not broken:
+        return f"The limits can be kept: {len(seen)} networks were tried and at least one fits."
+    worst, *others = broken
+    message = (
+        f"No network of the space keeps the limits ({len(seen)} small ones tried). The tightest is "
+        f"`{worst.resource} = {worst.limit:.10g}`: the nearest network takes {_ceil(worst.used)} "
+        f"{worst.unit}, so `{worst.resource}` must be at least {_ceil(worst.used)}"
+    )
+    for usage in others:
+        message += f", and `{usage.resource}` (now {usage.limit:.10g}) at least {_ceil(usage.used)}"
+    return message + "."
+
+
+def _ceil(value: float) -> str:
+    """Round up to a value that is feasible when typed in: whole units, or four digits below 100."""
+    if not math.isfinite(value):
+        return "more than the chip has"
+    if value >= 100 or value == round(value):
+        return str(math.ceil(value))
+    return f"{math.ceil(value * 1e4) / 1e4:g}"

@@ -1,0 +1,114 @@
+"""`report.html`: what a run found, on one page that needs nothing but itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+
+from analognas import __version__
+from analognas.files import write_text
+from analognas.records import ONE_DAY_S
+from analognas.reporting.contents import RunContents, command_line, read_run
+from analognas.reporting.figures import ShownNetwork, plot_drift, plot_front, plot_gap
+from analognas.reporting.shown import inline, network_entries, shown_networks
+from analognas.reporting.style import BASELINES, PICKS
+from analognas.reporting.wording import (
+    PICKED_BY_PREDICTION,
+    facts,
+    flat,
+    summary_sentences,
+    time_name,
+    warnings,
+)
+from analognas.simulator.chip import COST_SCOPE
+
+NAME = "report.html"
+TEMPLATE = "report.html.j2"
+MOST_POINTS = 3000  # candidates drawn behind the front; more only make the page heavy
+
+
+def write_report(run_directory: Path | str) -> Path:
+    """Write `report.html` into a run folder, from the files of the run alone.
+
+    Returns:
+        The file.
+
+    Raises:
+        UserError: The folder holds no run, or a damaged one.
+    """
+    path = Path(run_directory)
+    write_text(path / NAME, render_report(read_run(path)))
+    return path / NAME
+
+
+def render_report(run: RunContents) -> str:
+    """Return the page of a run; the same run gives the same page."""
+    shown = shown_networks(run.bundles)
+    first = run.bundles[0].evaluation if run.bundles else None
+    page = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    ).from_string(
+        (resources.files("analognas.reporting") / "templates" / TEMPLATE).read_text("utf-8")
+    )
+    return page.render(
+        version=__version__,
+        picks=PICKS,
+        baselines=BASELINES,
+        title=run.title,
+        summary=summary_sentences(run.bundles),
+        facts=facts(run),
+        warnings=warnings(run),
+        networks=network_entries(run.bundles, shown),
+        has_baselines=any(network.baseline for network in shown),
+        picked_by_prediction=PICKED_BY_PREDICTION,
+        times=[time_name(t_s) for t_s in first.analog.times_s] if first else [],
+        low_name=first.analog.low_name if first else "",
+        chips=first.analog.chips if first else 0,
+        seed=run.config.seed,
+        figures=_figures(run, shown),
+        thinned=_thinned(run),
+        scope=COST_SCOPE,
+        basis=run.basis,
+        split=run.split,
+        command=command_line(run.config),
+        settings=flat(run.settings),
+        environment=flat(run.environment),
+        provenance=flat(run.provenance),
+    )
+
+
+def _figures(run: RunContents, shown: Sequence[ShownNetwork]) -> dict[str, Markup]:
+    figures = {"front": Markup(), "drift": Markup(), "gap": Markup()}
+    if len(run.candidates) or shown:
+        front = run.candidates["front"]
+        behind = run.candidates[~front]
+        drawn = front | run.candidates.index.isin(behind.index[:: _step(len(behind))])
+        figures["front"] = inline(
+            plot_front(run.candidates[drawn], shown, t_s=ONE_DAY_S),
+            "Predicted accuracy after one day against modelled energy of every scored network, "
+            "with the front and the measured networks",
+        )
+    if shown:
+        figures["drift"] = inline(
+            plot_drift(shown), "Simulated accuracy of the measured networks over one year"
+        )
+        figures["gap"] = inline(
+            plot_gap(shown, t_s=ONE_DAY_S),
+            "Predicted and simulated accuracy of the measured networks after one day",
+        )
+    return figures
+
+
+def _thinned(run: RunContents) -> str:
+    """Say how many candidates are drawn, if not all are."""
+    behind = int((~run.candidates["front"]).sum())
+    step = _step(behind)
+    return f"{-(-behind // step)} of {behind}" if step > 1 else ""
+
+
+def _step(behind: int) -> int:
+    return max(1, -(-behind // MOST_POINTS))

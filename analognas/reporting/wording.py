@@ -1,0 +1,169 @@
+"""The sentences and number formats of a report."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from analognas.deployment.bundle import Bundle
+from analognas.records import EVALUATION_TIMES_S, ONE_DAY_S, AccuracyOverTime
+from analognas.reporting.contents import RunContents
+
+NO_BREAK = "\u00a0"
+TIMES = "\u00d7"
+MINUS = "\u2212"
+
+NO_NETWORK = (
+    "No network has been trained and measured in this run yet, so every accuracy on this page is a "
+    "prediction."
+)
+PICKED_BY_PREDICTION = (
+    "The networks were picked by predicted accuracy and modelled energy, before any of them was "
+    "trained; none was chosen by its result on the test part."
+)
+
+
+def time_name(t_s: float) -> str:
+    """Name a time after programming as the records do."""
+    names = {seconds: name for name, seconds in EVALUATION_TIMES_S.items()}
+    return names.get(t_s, f"{t_s:g} s")
+
+
+def percent(fraction: float, digits: int = 1) -> str:
+    """Write a fraction as a percentage, without the sign."""
+    return f"{100 * fraction:.{digits}f}"
+
+
+def points(difference: float) -> str:
+    """Write a difference of two fractions in percentage points, always with a sign."""
+    text = f"{100 * difference:+.1f}"
+    return text.replace("-", MINUS) if text not in ("+0.0", "-0.0") else "0.0"
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """Write a number with some significant digits and thin groups, never with an exponent."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    return f"{value:,.{decimals}f}".replace(",", "\u202f")
+
+
+def grouped(value: int) -> str:
+    """Write a whole number in groups of three digits."""
+    return f"{value:,}".replace(",", "\u202f")
+
+
+def mean_and_sd(analog: AccuracyOverTime, t_s: float) -> str:
+    """Write simulated accuracy at a time as `93.1 % ± 0.4`."""
+    index = analog.times_s.index(t_s)
+    return f"{percent(analog.mean()[index])}{NO_BREAK}% ± {percent(analog.spread()[index])}"
+
+
+def summary_sentences(bundles: Sequence[Bundle]) -> tuple[str, ...]:
+    """Say in plain words what the run found, and where a baseline does better."""
+    picks = [bundle for bundle in bundles if not bundle.origin.baseline]
+    baselines = [bundle for bundle in bundles if bundle.origin.baseline]
+    if not picks:
+        return (NO_NETWORK,)
+    best = picks[0]  # picks come in the order in which they were to be most accurate
+    evaluation, analog = best.evaluation, best.evaluation.analog
+    last_s = analog.times_s[-1]
+    sentences = [
+        f"The network picked for the highest predicted accuracy ({best.title}) gives the right "
+        f"answer on {mean_and_sd(analog, ONE_DAY_S)} of the test part one day after programming, "
+        f"and on {mean_and_sd(analog, last_s)} after {time_name(last_s)}, simulated on {analog.chips} "
+        f"chips; without any analog effect the same weights reach "
+        f"{percent(evaluation.digital_accuracy)}{NO_BREAK}%.",
+        f"It takes {evaluation.cost.cores} cores of the chip, {grouped(evaluation.parameters)} "
+        f"parameters and a modelled {significant(evaluation.cost.energy_nJ / 1e3)}{NO_BREAK}μJ and "
+        f"{significant(evaluation.cost.latency_us)}{NO_BREAK}μs per inference.",
+    ]
+    if baselines:
+        sentences.append(_against_baselines(picks, baselines))
+    return tuple(sentences)
+
+
+def _against_baselines(picks: Sequence[Bundle], baselines: Sequence[Bundle]) -> str:
+    """Compare the most accurate pick with every baseline, by means after one day."""
+    first = picks[0]
+    accuracy = first.evaluation.analog.at(ONE_DAY_S)
+    energy = first.evaluation.cost.energy_nJ
+    parts = []
+    for other in baselines:
+        difference = accuracy - other.evaluation.analog.at(ONE_DAY_S)
+        ratio = other.evaluation.cost.energy_nJ / energy
+        parts.append(
+            f"{other.title} ({points(difference)} points for us, at {significant(ratio, 2)} times "
+            "our energy)"
+        )
+    listed = parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
+    return (
+        f"Beside the named networks that went through the same pipeline, after one day: {listed}. "
+        "Differences smaller than the spreads mean nothing."
+    )
+
+
+def facts(run: RunContents) -> list[tuple[str, str]]:
+    """List what belongs beside every result: data, split, hardware, chip, seeds, versions."""
+    first = run.bundles[0].evaluation if run.bundles else None
+    config, said = run.config, run.provenance
+    hardware = first.hardware if first else said.get("hardware") or config.hardware or "default"
+    hardware_hash = first.hardware_hash if first else said.get("hardware_hash", "")
+    entries = [
+        ("task", config.task),
+        ("data", str(said.get("data_name") or config.data or "the task's own")),
+        ("split", run.split),
+        ("data hash", first.data_key if first else str(said.get("data_key", ""))),
+        ("hardware", f"{hardware} {hardware_hash}".strip()),
+        ("chip", f"{first.cost.chip}, {first.cost.read_mode} reads" if first else config.chip),
+        ("search space", config.space),
+        ("sampler", config.sampler),
+        ("networks scored", f"{grouped(len(run.candidates))} in {run.search_seconds:.1f} s"),
+        (
+            "networks measured",
+            f"{len(run.bundles)} on {first.analog.chips} chips" if first else "0",
+        ),
+        ("seed", str(config.seed)),
+        ("versions", _versions(run, first.simulator_version if first else "")),
+    ]
+    return [(name, value) for name, value in entries if value]
+
+
+def warnings(run: RunContents) -> list[str]:
+    """List what a reader must know before believing a number."""
+    found = [str(text) for text in run.notes]
+    if len(run.candidates) and not run.candidates["front"].any():
+        found.append("The search has not come to its end: there is no front yet.")
+    if not run.bundles and run.config.winners > 0:
+        found.append(NO_NETWORK)
+    if len({(b.evaluation.hardware_hash, b.evaluation.data_key) for b in run.bundles}) > 1:
+        found.append(
+            "The networks were measured on different hardware or data: do not compare them."
+        )
+    return found
+
+
+def _versions(run: RunContents, simulator: str) -> str:
+    names = ("analognas", "torch", "python")
+    parts = [f"{name} {run.environment[name]}" for name in names if name in run.environment]
+    return ", ".join(parts + ([f"simulator {simulator}"] if simulator else []))
+
+
+def humanise(key: str) -> str:
+    """Turn the key of a record into words."""
+    return key.replace("_", " ").replace("max ", "at most ", 1)
+
+
+def flat(content: Mapping[str, object], prefix: str = "") -> list[tuple[str, str]]:
+    """List every value of nested records under its path; absent ones are left out."""
+    entries: list[tuple[str, str]] = []
+    for key, value in content.items():
+        name = f"{prefix}{humanise(str(key))}"
+        if isinstance(value, Mapping):
+            entries += flat(value, f"{name}: ")
+        elif isinstance(value, list | tuple):
+            if value:
+                entries.append((name, ", ".join(str(item) for item in value)))
+        elif value is not None:
+            entries.append((name, str(value)))
+    return entries

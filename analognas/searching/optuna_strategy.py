@@ -1,0 +1,122 @@
+"""Optuna's samplers behind the strategy protocol."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterator, Sequence
+
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
+from optuna.trial import Trial, TrialState
+
+from analognas.searching.candidates import Codes, Verdict
+from analognas.searching.strategies import Genes, Problem, batch_seed
+
+NSGA2_POPULATION = 50
+BATCH_SIZE = 50
+TPE_STARTUP_TRIALS = 50
+CONSTRAINT = "violation"
+
+MakeSampler = Callable[[int], BaseSampler]  # seed -> sampler
+
+
+class OptunaStrategy:
+    """Ask and tell an in-memory study, with a fresh sampler for every batch.
+
+    Optuna stores no sampler state, so there is none: each batch gets a new sampler, seeded by
+    (seed, batch). What else a sampler keeps (generations, parents) lies in the study, and `replay`
+    rebuilds the study through the same calls that built it.
+    """
+
+    def __init__(
+        self, problem: Problem, seed: int, *, make_sampler: MakeSampler, batch_size: int
+    ) -> None:
+        self._constrained = problem.constrained
+        self._objectives = [objective.name for objective in problem.objectives]
+        self._seed = seed
+        self._make_sampler = make_sampler
+        self._batch_size = batch_size
+        self._distributions = distributions(problem.genes)
+        self._asked: list[Trial] = []
+        with quiet():
+            self._study = optuna.create_study(
+                directions=[objective.direction for objective in problem.objectives],
+                sampler=make_sampler(seed),
+            )
+
+    @property
+    def batch_size(self) -> int:
+        return self._batch_size
+
+    def ask(self, batch: int, count: int) -> list[Codes]:
+        self._study.sampler = self._make_sampler(batch_seed(self._seed, "batch", batch))
+        self._asked = [self._study.ask(self._distributions) for _ in range(count)]
+        return [dict(trial.params) for trial in self._asked]
+
+    def replay(self, batch: int, codes: Sequence[Codes]) -> None:
+        for proposal in codes:
+            self._study.enqueue_trial(dict(proposal))
+        replayed = self.ask(batch, len(codes))
+        for trial in self._asked:
+            # Optuna draws lazily and a given trial draws nothing; only a draw makes NSGA-II note the
+            # trial's generation and its parents.
+            _ = trial.relative_params
+        if replayed != [dict(proposal) for proposal in codes]:
+            raise ValueError(f"The proposals of batch {batch} do not belong to this search space.")
+
+    def tell(self, verdicts: Sequence[Verdict | None]) -> None:
+        for trial, verdict in zip(self._asked, verdicts, strict=False):
+            if verdict is None:
+                self._study.tell(trial, state=TrialState.FAIL)
+                continue
+            if self._constrained:
+                trial.set_constraint(CONSTRAINT, verdict.violation)
+            self._study.tell(trial, [verdict.scores[name] for name in self._objectives])
+        self._asked = []
+
+
+def nsga2(problem: Problem, seed: int) -> OptunaStrategy:
+    """NSGA-II (Deb et al. 2002), one generation a batch."""
+    population = problem.population or NSGA2_POPULATION
+    return OptunaStrategy(
+        problem,
+        seed,
+        make_sampler=lambda seed: NSGAIISampler(population_size=population, seed=seed),
+        batch_size=population,
+    )
+
+
+def tpe(problem: Problem, seed: int) -> OptunaStrategy:
+    """Tree-structured Parzen estimators, multi-objective; few candidates, each well thought of."""
+    return OptunaStrategy(
+        problem,
+        seed,
+        make_sampler=lambda seed: TPESampler(n_startup_trials=TPE_STARTUP_TRIALS, seed=seed),
+        batch_size=10,
+    )
+
+
+def random_search(problem: Problem, seed: int) -> OptunaStrategy:
+    """Independent uniform draws of every gene: the baseline every search must beat."""
+    return OptunaStrategy(
+        problem, seed, make_sampler=lambda seed: RandomSampler(seed=seed), batch_size=BATCH_SIZE
+    )
+
+
+def distributions(genes: Genes) -> dict[str, BaseDistribution]:
+    """Describe every gene to Optuna as a categorical parameter."""
+    return {gene: CategoricalDistribution(values) for gene, values in genes.items()}
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keep Optuna's own messages away from the terminal for a while."""
+    logger = logging.getLogger("optuna")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)

@@ -1,0 +1,99 @@
+"""A search as an Optuna study in a database, for optuna-dashboard."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import optuna
+from optuna.exceptions import ExperimentalWarning, OptunaError
+from optuna.storages import RDBStorage
+from optuna.trial import FrozenTrial, TrialState, create_trial
+from sqlalchemy.exc import SQLAlchemyError
+
+from analognas.errors import UserError
+from analognas.files import writing
+from analognas.searching.candidates import Candidate
+from analognas.searching.journal import Batch
+from analognas.searching.loop import Demands
+from analognas.searching.objectives import OBJECTIVES, Objective
+from analognas.searching.optuna_strategy import CONSTRAINT, distributions, quiet
+from analognas.searching.strategies import Genes
+
+
+class LiveStudy:
+    """A study in any Optuna storage that is told every new network of a search.
+
+    The search itself never reads from it: the journal stays the truth, and a storage that lags or
+    is lost costs nothing but the live view.
+    """
+
+    def __init__(
+        self,
+        storage: str | RDBStorage,
+        name: str,
+        genes: Genes,
+        objectives: Sequence[Objective],
+        demands: Demands,
+    ) -> None:
+        self._distributions = distributions(genes)
+        self._objectives = tuple(objectives)
+        self._demands = demands
+        try:
+            with quiet(), warnings.catch_warnings():
+                warnings.simplefilter("ignore", ExperimentalWarning)
+                self._study = optuna.create_study(
+                    study_name=name,
+                    storage=storage,
+                    directions=[objective.direction for objective in objectives],
+                    load_if_exists=True,
+                )
+                self._study.set_metric_names([objective.name for objective in objectives])
+        except (OptunaError, SQLAlchemyError, ImportError, ValueError) as error:
+            raise UserError(f"The storage {storage!r} cannot be used: {error}.") from error
+        self._known = {
+            str(trial.user_attrs["key"])
+            for trial in self._study.get_trials(deepcopy=False)
+            if "key" in trial.user_attrs
+        }
+
+    def follow(self, batch: Batch) -> None:
+        """Add the new networks of a batch, those that are there already left out."""
+        self.add(batch.candidates)
+
+    def add(self, candidates: Iterable[Candidate]) -> None:
+        for candidate in candidates:
+            if candidate.key not in self._known:
+                self._study.add_trial(self._trial(candidate))
+                self._known.add(candidate.key)
+
+    def _trial(self, candidate: Candidate) -> FrozenTrial:
+        scores = {OBJECTIVES[name].heading: value for name, value in candidate.scores.items()}
+        return create_trial(
+            state=TrialState.COMPLETE,
+            params=dict(candidate.codes),
+            distributions=self._distributions,
+            values=[candidate.scores[objective.name] for objective in self._objectives],
+            user_attrs={"key": candidate.key, "batch": candidate.batch, **scores},
+            constraints={CONSTRAINT: self._demands.violation(candidate)}
+            if self._demands.any
+            else None,
+        )
+
+
+def write_study(
+    path: Path,
+    candidates: Sequence[Candidate],
+    genes: Genes,
+    objectives: Sequence[Objective],
+    demands: Demands,
+) -> None:
+    """Write candidates as a study into a new SQLite file, in one step."""
+    with writing(path) as temporary:
+        storage = RDBStorage(f"sqlite:///{temporary}")
+        try:
+            LiveStudy(storage, path.parent.name, genes, objectives, demands).add(candidates)
+        finally:
+            storage.remove_session()
+            storage.engine.dispose()

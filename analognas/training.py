@@ -1,0 +1,221 @@
+"""Train a network hardware-aware (HWA) for a task."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any
+
+import torch
+import torch.nn.functional as F
+from annotated_types import Ge, Gt, Lt
+from pydantic import ConfigDict
+from pydantic.dataclasses import dataclass as record
+from torch import Tensor
+
+from analognas.simulator import (
+    AnalogModel,
+    Hardware,
+    HwaRecipe,
+    analog_layers,
+    clip_weights_,
+    spawn_generator,
+    start_hwa_training,
+    to_analog,
+    to_digital,
+)
+
+if TYPE_CHECKING:
+    from analognas.search_spaces import Architecture, SearchSpace
+    from analognas.tasks import Task
+
+Progress = Callable[[int, int, str], None]  # done, total, message
+RANGE_PREFIX = "input_range:"  # names of input ranges in a state, beside the network's own names
+
+
+@record(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
+class TrainingRecipe:
+    """Schedule of a training run; the same for every network that is compared.
+
+    AdamW with a linear warm-up and a cosine decay to zero; no early stopping and no choice of
+    epoch, so that nothing is tuned on the data that judges.
+    """
+
+    epochs: Annotated[int, Ge(1)] = 30
+    batch_size: Annotated[int, Ge(1)] = 64
+    learning_rate: Annotated[float, Gt(0)] = 4e-3
+    weight_decay: Annotated[float, Ge(0)] = 0.01
+    warmup_fraction: Annotated[float, Ge(0), Lt(1)] = 0.1
+    label_smoothing: Annotated[float, Ge(0), Lt(1)] = 0.05
+    hwa: HwaRecipe = field(default_factory=HwaRecipe)
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+LABEL_RECIPE = TrainingRecipe(epochs=30)  # for the tables that surrogates are fitted on
+FULL_RECIPE = TrainingRecipe(epochs=60)  # for winners and baselines
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedNetwork:
+    """A network after HWA training, not yet on any chip."""
+
+    space: SearchSpace
+    architecture: Architecture
+    analog: AnalogModel
+    recipe: TrainingRecipe
+    seed: int
+    seconds: float
+
+    @property
+    def digital(self) -> torch.nn.Module:
+        """The trained weights in ordinary torch layers, in evaluation mode."""
+        return to_digital(self.analog).eval()
+
+    @property
+    def state(self) -> dict[str, Tensor]:
+        """Weights, batch-norm statistics and input ranges, under plain names, on the CPU."""
+        state = {name: tensor.cpu() for name, tensor in self.digital.state_dict().items()}
+        for name, layer in analog_layers(self.analog):
+            state[RANGE_PREFIX + name] = layer.input_range.detach().cpu().reshape(1)
+        return state
+
+
+def pick_device(name: str) -> torch.device:
+    """Resolve `auto` to the GPU when there is one."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+def train_network(  # noqa: PLR0913  (a seam: the six things a training run is made of)
+    space: SearchSpace,
+    arch: Architecture,
+    task: Task,
+    recipe: TrainingRecipe,
+    hardware: Hardware,
+    *,
+    seed: int,
+    device: str | torch.device = "cpu",
+    progress: Progress | None = None,
+) -> TrainedNetwork:
+    """Train `arch` from scratch on the training part of `task`, feeling the noise of `hardware`.
+
+    Initial weights, order of the batches, augmentation and noise each have a random stream of their
+    own, derived from `seed` and the architecture's key.
+    """
+    start = time.perf_counter()
+    device = torch.device(device)
+    network = space.build(arch, generator=spawn_generator(seed, arch.key, "weights"))
+    analog = to_analog(network, hardware).to(device).train()
+    noise = spawn_generator(seed, arch.key, "noise", device=device)
+    start_hwa_training(analog, recipe.hwa, generator=noise)
+    _fit(analog, task, recipe, path=(seed, arch.key), progress=progress)
+    analog.eval()
+    seconds = time.perf_counter() - start
+    return TrainedNetwork(space, arch, analog, recipe, seed, seconds)
+
+
+def restore_network(  # noqa: PLR0913
+    space: SearchSpace,
+    arch: Architecture,
+    state: Mapping[str, Tensor],
+    recipe: TrainingRecipe,
+    hardware: Hardware,
+    *,
+    seed: int,
+    device: str | torch.device = "cpu",
+) -> TrainedNetwork:
+    """Put stored weights (`TrainedNetwork.state`, float16 or float32) back into a network.
+
+    Raises:
+        ValueError: The state belongs to another architecture.
+    """
+    network = space.build(arch, generator=spawn_generator(seed, arch.key, "weights"))
+    expected = network.state_dict()
+    weights = {name: value for name, value in state.items() if not name.startswith(RANGE_PREFIX)}
+    ranges = {
+        name.removeprefix(RANGE_PREFIX): value
+        for name, value in state.items()
+        if name.startswith(RANGE_PREFIX)
+    }
+    if {k: tuple(v.shape) for k, v in weights.items()} != {
+        k: tuple(v.shape) for k, v in expected.items()
+    }:
+        raise ValueError(
+            f"The weights must be those of architecture {arch.key}, but names or shapes differ. "
+            "Give the weights that were stored beside this architecture."
+        )
+    network.load_state_dict(
+        {name: value.to(expected[name].dtype) for name, value in weights.items()}
+    )
+    analog = to_analog(network, hardware).to(torch.device(device)).eval()
+    layers = dict(analog_layers(analog))
+    if set(ranges) != set(layers):
+        raise ValueError(
+            f"The weights must hold an input range for each of {sorted(layers)}, but they hold "
+            f"{sorted(ranges)}."
+        )
+    with torch.no_grad():
+        for name, layer in layers.items():
+            layer.input_range.fill_(float(ranges[name].float().item()))
+    return TrainedNetwork(space, arch, analog, recipe, seed, 0.0)
+
+
+def _fit(
+    analog: AnalogModel,
+    task: Task,
+    recipe: TrainingRecipe,
+    *,
+    path: tuple[int, str],
+    progress: Progress | None,
+) -> None:
+    seed, key = path
+    device = next(analog.parameters()).device
+    inputs = torch.from_numpy(task.train.inputs).to(device)
+    labels = torch.from_numpy(task.train.labels).to(device)
+    order = spawn_generator(seed, key, "order")
+    augmentation = spawn_generator(seed, key, "augmentation", device=device)
+    optimizer = _optimizer(analog, recipe)
+    batches = max(1, len(inputs) // recipe.batch_size)
+    steps, step = recipe.epochs * batches, 0
+    for epoch in range(recipe.epochs):
+        permutation = torch.randperm(len(inputs), generator=order).to(device)
+        for batch in range(batches):
+            chosen = permutation[batch * recipe.batch_size : (batch + 1) * recipe.batch_size]
+            rate = recipe.learning_rate * _schedule(step / steps, recipe.warmup_fraction)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            analog.set_progress(step / steps)
+            x = task.augment(inputs[chosen], augmentation)
+            logits = analog(x)
+            loss = F.cross_entropy(logits, labels[chosen], label_smoothing=recipe.label_smoothing)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            clip_weights_(analog, recipe.hwa)
+            step += 1
+        if progress is not None:
+            progress(epoch + 1, recipe.epochs, "training")
+
+
+def _optimizer(analog: AnalogModel, recipe: TrainingRecipe) -> torch.optim.Optimizer:
+    """Weight decay on matrices only: not on biases, batch norm or input ranges."""
+    matrices = [p for p in analog.parameters() if p.dim() > 1]
+    others = [p for p in analog.parameters() if p.dim() <= 1]
+    return torch.optim.AdamW(
+        [
+            {"params": matrices, "weight_decay": recipe.weight_decay},
+            {"params": others, "weight_decay": 0.0},
+        ],
+        lr=recipe.learning_rate,
+    )
+
+
+def _schedule(fraction: float, warmup: float) -> float:
+    if fraction < warmup:
+        return fraction / warmup
+    return 0.5 * (1 + math.cos(math.pi * (fraction - warmup) / (1 - warmup)))

@@ -1,0 +1,23 @@
+"""Named random streams: adding a noise source never shifts the draws of another."""
+
+import hashlib
+
+import torch
+
+
+def spawn_generator(
+    seed: int, *path: str | int, device: str | torch.device = "cpu"
+) -> torch.Generator:
+    """Make the generator of the stream `path` below `seed`, on `device`.
+
+    The stream's state is a hash of seed and path, so that it can be reached without replaying any
+    other.
+    """
+    digest = hashlib.blake2b(repr((seed, *path)).encode(), digest_size=8).digest()
+    return torch.Generator(device).manual_seed(int.from_bytes(digest) >> 1)
+
+
+def draw_root(generator: torch.Generator) -> int:
+    """Draw the seed of a tree of named streams from `generator` (advances it once)."""
+    device = generator.device
+    return int(torch.randint(0, 2**62, (1,), generator=generator, device=device).item())

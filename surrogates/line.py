@@ -1,0 +1,132 @@
+"""What a surrogate has to beat: the parameter count, and knowing nothing about the network."""
+
+from dataclasses import asdict
+from typing import Self
+
+import numpy as np
+import pandas as pd
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from analognas.surrogates.base import DEFAULT_LEVEL, FloatArray, Prediction
+from analognas.surrogates.calibration import conformity_scores, interval
+from analognas.surrogates.feature_table import TIME_COLUMN, feature_matrix
+from analognas.surrogates.label_table import LabelDescription
+from analognas.surrogates.model_file import ModelFile, library_versions, read_model_file
+
+PARAMETERS_COLUMN = "log10_parameters"
+CALIBRATION_FOLDS = 10
+
+
+@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
+class Line:
+    """`accuracy = level(t) + slope (x - centre)`; the level is interpolated between the times."""
+
+    log10_t_s: tuple[float, ...]  # ascending; before and after them the level stays
+    level: tuple[float, ...]
+    centre: float = 0.0
+    slope: float = 0.0
+
+    def __call__(self, log10_t_s: FloatArray, x: FloatArray) -> FloatArray:
+        level = np.interp(log10_t_s, self.log10_t_s, self.level)
+        return level + self.slope * (x - self.centre)
+
+
+class LineSurrogate:
+    """Mean accuracy at a time plus a straight line in one feature, or none."""
+
+    def __init__(self, kind: str, column: str | None) -> None:
+        self.kind = kind
+        self.column = column
+        self.description: LabelDescription | None = None
+        self._mean: Line | None = None
+        self._low: Line | None = None
+        self._scores: tuple[float, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return (TIME_COLUMN,) if self.column is None else (self.column, TIME_COLUMN)
+
+    def fit(
+        self,
+        features: pd.DataFrame,
+        targets: pd.DataFrame,
+        *,
+        description: LabelDescription | None = None,
+    ) -> Self:
+        """See `Surrogate.fit`."""
+        self.description = description
+        self._mean = self._fit_line(features, targets, "mean")
+        self._low = self._fit_line(features, targets, "low")
+        scores = conformity_scores(
+            lambda seen, labels, new: self._apply(self._fit_line(seen, labels, "mean"), new),
+            features,
+            targets,
+            folds=CALIBRATION_FOLDS,
+        )
+        self._scores = tuple(scores.tolist())
+        return self
+
+    def predict(self, features: pd.DataFrame, *, level: float = DEFAULT_LEVEL) -> Prediction:
+        """See `Surrogate.predict`."""
+        if self._mean is None or self._low is None:
+            raise ValueError("A surrogate must be fitted before it predicts. Call `fit` first.")
+        mean = self._apply(self._mean, features)
+        lower, upper = interval(mean, self._scores, level)
+        low = np.minimum(self._apply(self._low, features), mean)
+        rank_score = self._mean(*self._inputs(features))
+        return Prediction(mean, lower, upper, quantile_05=low, rank_score=rank_score)
+
+    def to_json(self) -> str:
+        """See `Surrogate.to_json`."""
+        if self._mean is None or self._low is None:
+            raise ValueError("A surrogate must be fitted before it is stored. Call `fit` first.")
+        return ModelFile(
+            kind=self.kind,
+            columns=self.columns,
+            description=self.description,
+            scores=self._scores,
+            content={"mean": asdict(self._mean), "low": asdict(self._low)},
+            libraries=library_versions("numpy"),
+        ).to_json()
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """See `Surrogate.from_json`."""
+        file = read_model_file(text)
+        column = next((name for name in file.columns if name != TIME_COLUMN), None)
+        surrogate = cls(file.kind, column)
+        try:
+            read = TypeAdapter(Line).validate_python
+            surrogate._mean, surrogate._low = read(file.content["mean"]), read(file.content["low"])
+        except (KeyError, ValidationError) as error:
+            raise ValueError(
+                f"The surrogate file is damaged: {error}. Fit it again with "
+                "`analognas surrogate fit`."
+            ) from error
+        surrogate.description, surrogate._scores = file.description, file.scores
+        return surrogate
+
+    def _inputs(self, features: pd.DataFrame) -> tuple[FloatArray, FloatArray]:
+        matrix = feature_matrix(features, self.columns)
+        x = np.zeros(len(matrix)) if self.column is None else matrix[:, 0]
+        return matrix[:, -1], x
+
+    def _apply(self, line: Line, features: pd.DataFrame) -> FloatArray:
+        return np.clip(line(*self._inputs(features)), 0.0, 1.0)
+
+    def _fit_line(self, features: pd.DataFrame, targets: pd.DataFrame, column: str) -> Line:
+        log10_t_s, x = self._inputs(features)
+        weight = targets["seeds"].to_numpy(dtype=np.float64)
+        y = targets[column].to_numpy(dtype=np.float64)
+        times, which = np.unique(log10_t_s, return_inverse=True)
+        level = np.bincount(which, weight * y) / np.bincount(which, weight)
+        centre = float(np.average(x, weights=weight))
+        spread = float(np.sum(weight * (x - centre) ** 2))
+        covariance = float(np.sum(weight * (x - centre) * (y - level[which])))
+        return Line(
+            log10_t_s=tuple(times.tolist()),
+            level=tuple(level.tolist()),
+            centre=centre,
+            slope=covariance / spread if spread > 0 else 0.0,
+        )
