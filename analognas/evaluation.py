@@ -1,4 +1,4 @@
-"""Measure a trained network on simulated chips: the one place where space, task and simulator meet."""
+"""Measure a trained network on simulated chips: where space, task and simulator meet."""
 
 from __future__ import annotations
 

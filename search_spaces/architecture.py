@@ -1,16 +1,19 @@
-"""The record of a network: what is built, in a form that is canonical, hashable and readable as JSON.
+"""The record of a network: what is built, canonical, hashable and readable as JSON.
 
-A network is a chain of blocks, then global average pooling and one linear head. A block has one or more parallel branches
-of the same form, whose outputs are added, and possibly a shortcut that is added too. The first block is the stem.
+A network is a chain of blocks, then global average pooling and one linear head. A block has one or
+more parallel branches of the same form, whose outputs are added, and possibly a shortcut that is
+added too. The first block is the stem.
 
-An `Architecture` holds the realised network itself, not the genes that led to it. Two genotypes of the same
-network are therefore the same record, and a record can be built without knowing the space that made it.
+An `Architecture` holds the realised network itself, not the genes that led to it. Two genotypes of
+the same network are therefore the same record, and a record can be built without knowing the space
+that made it.
 """
 
 import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal, TypeAlias, get_args
 
 from analognas.search_spaces.geometry import Size, output_size, padding
@@ -25,7 +28,7 @@ InputShape: TypeAlias = tuple[int, int, int]  # channels, height, width
 
 @dataclass(frozen=True)
 class Convolution:
-    """One convolution of a branch; batch norm and, but for the last of a residual branch, ReLU follow it."""
+    """A convolution; batch norm follows, and ReLU except at the end of a residual branch."""
 
     kind: LayerKind
     width: int  # output channels
@@ -37,7 +40,8 @@ class Convolution:
 class Block:
     """Parallel branches of the same convolutions, added up, with or without a shortcut.
 
-    A projection is a 1x1 convolution with the stride of the block; it is needed when the shape changes.
+    A projection is a 1x1 convolution with the stride of the block; it is needed when the shape
+    changes.
     """
 
     convolutions: tuple[Convolution, ...]
@@ -66,10 +70,12 @@ class Architecture:
         space: Family that the network belongs to, for example `conv` or `resnet`.
         input_shape: Channels, height, width of one input.
         choices: The blocks from the stem to the last, in order.
-        key: Twelve hexadecimal digits, a hash of input shape and blocks. Equal networks have equal keys.
+        key: Twelve hexadecimal digits, a hash of input shape and blocks. Equal networks have equal
+        keys.
 
     Raises:
-        ValueError: The blocks cannot follow each other (sizes, channels, kernels larger than their map).
+        ValueError: The blocks cannot follow each other (sizes, channels, kernels larger than their
+        map).
     """
 
     space: str
@@ -112,7 +118,8 @@ class Architecture:
             )
         if data.get("format_version") != FORMAT_VERSION:
             raise ValueError(
-                f"`format_version` must be {FORMAT_VERSION}, but got {data.get('format_version')!r}. "
+                f"`format_version` must be {FORMAT_VERSION}, "
+                f"but got {data.get('format_version')!r}. "
                 "The record was written by another version of analognas."
             )
         known = {"format", "format_version", "space", "key", "input_shape", "choices"}
@@ -132,14 +139,15 @@ class Architecture:
         stored = data.get("key", network.key)
         if stored != network.key:
             raise ValueError(
-                f"The key of the record must be the hash of its network, {network.key}, but got {stored!r}. "
-                "The record was changed or damaged; restore it, or delete `key` if the change was meant."
+                f"The key of the record must be the hash of its network, {network.key}, "
+                f"but got {stored!r}. The record was changed or damaged; restore it, "
+                "or delete `key` if the change was meant."
             )
         return network
 
 
 def network_key(input_shape: InputShape, blocks: tuple[Block, ...]) -> str:
-    """Hash of the realised network, without the number of classes and without the name of the family."""
+    """Hash of the realised network; it knows neither the number of classes nor the family."""
     content = [
         input_shape,
         [
@@ -163,7 +171,8 @@ def check_network(input_shape: InputShape, blocks: tuple[Block, ...]) -> None:
     """
     if len(input_shape) != 3 or min(input_shape) < 1:
         raise ValueError(
-            f"`input_shape` must be three positive integers (channels, height, width), but got {input_shape}."
+            "`input_shape` must be three positive integers (channels, height, width), "
+            f"but got {input_shape}."
         )
     if not blocks:
         raise ValueError("A network must have at least one block, but got none.")
@@ -175,6 +184,7 @@ def check_network(input_shape: InputShape, blocks: tuple[Block, ...]) -> None:
             raise ValueError(f"Block {index} of the network: {error}") from None
 
 
+@lru_cache(maxsize=32_768)
 def _check_block(block: Block, channels: int, size: Size) -> tuple[int, Size]:
     if not block.convolutions:
         raise ValueError("a block must have at least one convolution, but got none.")
@@ -209,7 +219,8 @@ def _check_convolution(convolution: Convolution, channels: int, size: Size) -> N
         )
     if any(s not in (1, 2) or (s == 2 and k == 1) for s, k in zip(stride, kernel, strict=True)):
         raise ValueError(
-            f"a stride must be 1, or 2 where the kernel is wider than 1, but got {stride} with {kernel}."
+            "a stride must be 1, or 2 where the kernel is wider than 1, "
+            f"but got {stride} with {kernel}."
         )
     if (convolution.kind == "pointwise") != (kernel == (1, 1)):
         raise ValueError(
@@ -217,7 +228,8 @@ def _check_convolution(convolution: Convolution, channels: int, size: Size) -> N
         )
     if convolution.kind == "depthwise" and convolution.width != channels:
         raise ValueError(
-            f"a depthwise layer must keep its {channels} channels, but got width {convolution.width}."
+            f"a depthwise layer must keep its {channels} channels, "
+            f"but got width {convolution.width}."
         )
     padding(size, kernel, stride)
 

@@ -24,15 +24,17 @@ Fits: TypeAlias = Callable[[Architecture], bool]
 
 
 class SearchSpace(ABC):
-    """A set of networks for one input shape and one number of classes, with a fixed categorical genotype.
+    """A set of networks for one input shape and number of classes, with a categorical genotype.
 
-    Every genotype decodes to a network. Genes that play no part in it (those of a stage that does not exist, the kernel
-    of a 1x1 stage) are ignored, and a value that is impossible where it stands is replaced by the nearest
-    possible one. What is left is canonical: active genotypes and networks are in bijection, so that every choice
-    changes the network, `codes(decode(codes))` is stable, and `count()` is exact.
+    Every genotype decodes to a network. Genes that play no part in it (those of a stage that does
+    not exist, the kernel of a 1x1 stage) are ignored, and a value that is impossible where it
+    stands is replaced by the nearest possible one. What is left is canonical: active genotypes and
+    networks are in bijection, so that every choice changes the network, `codes(decode(codes))` is
+    stable, and `count()` is exact.
     """
 
     name: ClassVar[str]
+    title: ClassVar[str]  # what the networks are, in a few words
 
     def __init__(self, input_shape: InputShape, n_classes: int) -> None:
         if len(input_shape) != 3 or min(input_shape) < 1:
@@ -49,7 +51,7 @@ class SearchSpace(ABC):
     @property
     @abstractmethod
     def genes(self) -> Mapping[str, tuple[Gene, ...]]:
-        """Every gene with the values that it can take; the same for all networks, in a fixed order."""
+        """Every gene with its possible values; the same for all networks, in a fixed order."""
 
     @property
     @abstractmethod
@@ -77,9 +79,9 @@ class SearchSpace(ABC):
     def decode(self, codes: Codes, fits: Fits | None = None) -> Architecture | None:
         """Make the network that a genotype describes.
 
-        When `fits` says no, the network is shrunk, always in the same way: its widest layers are narrowed as little as
-        is needed; if the narrowest network is still too much, it is also made shorter; last, the cheapest
-        networks of the space are tried.
+        When `fits` says no, the network is shrunk, always in the same way: its widest layers are
+        narrowed as little as is needed; if the narrowest network is still too much, it is also made
+        shorter; last, the cheapest networks of the space are tried.
 
         Args:
             codes: A value for every active gene of `genes`.
@@ -93,7 +95,7 @@ class SearchSpace(ABC):
         """
 
     def sample(self, rng: np.random.Generator, fits: Fits | None = None) -> Architecture:
-        """Draw every gene uniformly and decode.
+        """Draw a genotype with `random_codes` and decode it.
 
         Raises:
             ValueError: No network of the space fits.
@@ -107,18 +109,16 @@ class SearchSpace(ABC):
         return network
 
     def random_codes(self, rng: np.random.Generator) -> dict[str, Gene]:
-        """A value for every gene, drawn uniformly."""
-        return {
-            gene: values[int(rng.integers(len(values)))] for gene, values in self.genes.items()
-        }
+        """A value for every gene, drawn at random."""
+        return {gene: values[int(rng.integers(len(values)))] for gene, values in self.genes.items()}
 
     def build(self, architecture: Architecture, *, generator: torch.Generator) -> nn.Sequential:
-        """Build the network: `(B, *input_shape)` to logits `(B, n_classes)`, initialised from the generator."""
+        """Build a network of `(B, *input_shape)` to logits `(B, n_classes)` with random weights."""
         self._check_input(architecture)
         return build_network(architecture, self.n_classes, generator=generator)
 
     def layers(self, architecture: Architecture) -> tuple[LayerSpec, ...]:
-        """Every convolution and the head, in order of execution, named like the modules of `build`."""
+        """Every convolution and the head in order of execution, named as in `build`."""
         self._check_input(architecture)
         return layer_specs(architecture, self.n_classes)
 
@@ -140,8 +140,9 @@ class SearchSpace(ABC):
     def _check_input(self, architecture: Architecture) -> None:
         if architecture.input_shape != self.input_shape:
             raise ValueError(
-                f"The network must be made for inputs of {self.input_shape}, but {architecture.key} "
-                f"takes {architecture.input_shape}. Use the task it was searched for."
+                f"The network must be made for inputs of {self.input_shape}, "
+                f"but {architecture.key} takes {architecture.input_shape}. "
+                "Use the task it was searched for."
             )
 
     def _check_codes(self, codes: Codes) -> dict[str, Gene]:
@@ -157,8 +158,8 @@ class SearchSpace(ABC):
             values = genes[gene]
             if isinstance(value, bool) or value not in values:
                 raise ValueError(
-                    f"Gene {gene!r} must be one of {', '.join(map(str, values))}, but got {value!r}."
+                    f"Gene {gene!r} must be one of {', '.join(map(str, values))}, "
+                    f"but got {value!r}."
                 )
             checked[gene] = values[values.index(value)]
         return checked
-

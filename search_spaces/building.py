@@ -1,8 +1,10 @@
 """Turn an architecture into a PyTorch module.
 
-Every convolution has no bias and is followed by batch norm; ReLU follows every batch norm, but at the end of a residual
-branch it comes after the addition. Then global average pooling and one linear layer with bias. Weights come from
-the given generator alone: modules are made without storage, so that no global random state is touched.
+Every convolution has no bias and is followed by batch norm; ReLU follows every batch norm, but at
+the end of a residual branch it comes after the addition. Then global average pooling and one linear
+layer with bias. Weights come from
+the given generator alone: modules are made without storage, so that no global random state is
+touched.
 """
 
 import math
@@ -36,10 +38,11 @@ class ResidualBlock(nn.Module):
 def build_network(
     architecture: Architecture, n_classes: int, *, generator: torch.Generator
 ) -> nn.Sequential:
-    """Build the network that maps `(B, *input_shape)` to logits `(B, n_classes)`, on the generator's device.
+    """Build the network that maps `(B, *input_shape)` to logits `(B, n_classes)`.
 
-    The names of its layers are those of `layer_specs`. Convolutions are initialised after He et al. (2015), the head with
-    standard deviation `1 / sqrt(inputs)`.
+    It is made on the device of the generator. The names of its layers are those of `layer_specs`.
+    Convolutions are initialised after He et al. (2015), the head with standard deviation
+    `1 / sqrt(inputs)`.
     """
     specs = layer_specs(architecture, n_classes)
     modules: OrderedDict[str, nn.Module] = OrderedDict()

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 from typing import ClassVar, Literal
 
 from analognas.search_spaces.architecture import (
@@ -62,15 +62,18 @@ class ConvOptions:
 
 
 class ConvSpace(FamilySpace):
-    """Two to eight stages, each with a kind, a kernel, a stride, a width and perhaps a skip connection.
+    """Two to eight stages, each with a kind, kernel, stride, width and perhaps a skip connection.
 
-    A stage is a regular convolution, a depthwise one followed by a 1x1 one (`separable`), or a 1x1 one
-    (`pointwise`, which has neither kernel nor stride). Stage 1 is always regular: a depthwise layer on one input
-    channel would be a single filter. A skip adds the input of a stage to its output and exists only where stride and
-    width keep the shape. Kernels are at most as large as the map at their stage.
+    A stage is a regular convolution, a depthwise one followed by a 1x1 one (`separable`), or a 1x1
+    one (`pointwise`, which has neither kernel nor stride). Stage 1 is always regular: a depthwise
+    layer on one input channel would be a single filter. A skip adds the input of a stage to its
+    output and exists only where stride and width keep the shape. Kernels are at most as large as
+    the map at their stage, and a stride of 2 acts along the axes on which the kernel is longer than
+    one, so that a 3x1 kernel shrinks the rows alone.
     """
 
     name: ClassVar[str] = "conv"
+    title: ClassVar[str] = "stacks of regular, depthwise-separable and 1x1 convolutions"
 
     def __init__(
         self, input_shape: InputShape, n_classes: int, options: ConvOptions | None = None
@@ -78,10 +81,11 @@ class ConvSpace(FamilySpace):
         super().__init__(input_shape, n_classes)
         self.options = options or ConvOptions()
         size = self.input_shape[1:]
-        if not allowed_kernels(self.options.kernels, size, self.options.strides):
+        self.kernels = allowed_kernels(self.options.kernels, size, self.options.strides)
+        if not self.kernels:
             raise ValueError(
-                f"The input must be at least as large as one of the kernels {self.options.kernels}, "
-                f"but its height and width are {size}."
+                "The input must be at least as large as one of the kernels "
+                f"{self.options.kernels}, but its height and width are {size}."
             )
 
     @cached_property
@@ -91,7 +95,7 @@ class ConvSpace(FamilySpace):
         for stage in range(1, options.stages[-1] + 1):
             if stage > 1:
                 genes[f"kind_{stage}"] = options.kinds
-            genes[f"kernel_{stage}"] = options.kernels
+            genes[f"kernel_{stage}"] = self.kernels
             genes[f"stride_{stage}"] = options.strides
             genes[f"width_{stage}"] = options.widths
             if stage > 1:
@@ -104,7 +108,7 @@ class ConvSpace(FamilySpace):
         channels, size = self.input_shape[0], self.input_shape[1:]
         blocks: list[Block] = []
         for stage in range(1, pick(codes, "stages", options.stages) + 1):
-            kernels = allowed_kernels(options.kernels, size, options.strides)
+            kernels = allowed_kernels(self.kernels, size, options.strides)
             kind = REGULAR if stage == 1 else pick(codes, f"kind_{stage}", self._kinds(kernels))
             kernel, stride = (1, 1), (1, 1)
             if kind != POINTWISE:
@@ -143,10 +147,10 @@ class ConvSpace(FamilySpace):
     def count(self) -> int:
         options = self.options
 
-        @lru_cache(maxsize=None)
+        @cache
         def moves(size: Size, first: bool) -> Counter[tuple[Size, bool]]:
-            """Ways through one stage but for width and skip: (next size, may the shape be kept) -> number."""
-            kernels = allowed_kernels(options.kernels, size, options.strides)
+            """Ways through a stage but for width and skip: (next size, is size kept) -> number."""
+            kernels = allowed_kernels(self.kernels, size, options.strides)
             found: Counter[tuple[Size, bool]] = Counter()
             for kind in (REGULAR,) if first else self._kinds(kernels):
                 if kind == POINTWISE:
@@ -158,7 +162,7 @@ class ConvSpace(FamilySpace):
                         found[output_size(size, step), not first and step == (1, 1)] += 1
             return found
 
-        @lru_cache(maxsize=None)
+        @cache
         def networks(stages: int, size: Size, channels: int, first: bool) -> int:
             if stages == 0:
                 return 1
@@ -177,10 +181,11 @@ class ConvSpace(FamilySpace):
     def named(self) -> Mapping[str, Architecture]:
         """`ds-cnn` and `analognet-like`.
 
-        `ds-cnn` is the keyword-spotting reference of MLPerf Tiny (Banbury 2021, after Zhang 2017): 64 filters of
-        10x4 with stride 2, then four separable 3x3 stages of 64. `analognet-like` follows the rule of AnalogNets (Zhou
-        2021), wide regular 3x3 convolutions and no depthwise layer; the widths and strides are our own choice.
-        On small inputs the kernels shrink to the nearest that fit.
+        `ds-cnn` is the keyword-spotting reference of MLPerf Tiny (Banbury 2021, after Zhang 2017):
+        64 filters of 10x4 with stride 2, then four separable 3x3 stages of 64. `analognet-like`
+        follows the rule of AnalogNets (Zhou 2021), wide regular 3x3 convolutions and no depthwise
+        layer; the widths and strides are our own choice. On small inputs the kernels shrink to the
+        nearest that fit.
         """
         separable = [(SEPARABLE, "3x3", 1, 64)] * 4
         regular = [("3x3", 1, 64), ("3x3", 2, 64), ("3x3", 1, 96), ("3x3", 2, 96)]
@@ -208,7 +213,7 @@ class ConvSpace(FamilySpace):
         shortest = {gene: values[0] for gene, values in self.genes.items()}
         for stage in range(1, self.options.stages[-1] + 1):
             shortest[f"kind_{stage}"] = POINTWISE
-        for kernel in self.options.kernels:
+        for kernel in self.kernels:
             yield {**shortest, "kernel_1": kernel, "stride_1": self.options.strides[-1]}
 
     @property

@@ -9,7 +9,7 @@ from analognas.search_spaces.geometry import Choice, nearest
 
 
 class FamilySpace(SearchSpace):
-    """A space with one way from genotype to network, which it can also walk with narrower layers."""
+    """A space with one way from genotype to network, which can be walked with narrower layers."""
 
     @abstractmethod
     def _walk(self, codes: Codes, max_width: int | None = None) -> Architecture:

@@ -25,8 +25,10 @@ def encode_networks(
 ) -> tuple[tuple[str, ...], FloatArray]:
     """Names `(F,)` in a fixed order and values `(N, F)`, all finite."""
     matrix = [
-        [*(feature(specs) for feature in LAYER_FEATURES.values())]
-        + [*(feature(network) for feature in BLOCK_FEATURES.values())]
+        [
+            *(feature(specs) for feature in LAYER_FEATURES.values()),
+            *(feature(network) for feature in BLOCK_FEATURES.values()),
+        ]
         for specs, network in zip(layers, architectures, strict=True)
     ]
     names = (*LAYER_FEATURES, *BLOCK_FEATURES)

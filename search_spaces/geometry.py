@@ -3,8 +3,8 @@
 Two rules hold for every network of every space.
 
 1. A kernel is never larger than the feature map it reads, so no weight meets only padding.
-2. A convolution puts out `ceil(size / stride)` positions per axis, with the symmetric padding that `nn.Conv2d` knows.
-   An even kernel can do so only with stride 2.
+2. A convolution puts out `ceil(size / stride)` positions per axis, with the symmetric padding that
+   `nn.Conv2d` knows. An even kernel can do so only with stride 2.
 """
 
 import math
@@ -26,7 +26,7 @@ def parse_kernel(text: str) -> Size:
 
 
 def strides_for(kernel: Size, stride: int) -> Size:
-    """Stride per axis: an axis on which the kernel reads one position is not strided (it would skip inputs)."""
+    """Stride per axis: where the kernel reads one position it is 1, so that no input is skipped."""
     return (stride if kernel[0] > 1 else 1, stride if kernel[1] > 1 else 1)
 
 
@@ -35,16 +35,19 @@ def output_size(size: Size, stride: Size) -> Size:
     return (-(-size[0] // stride[0]), -(-size[1] // stride[1]))
 
 
+@lru_cache(maxsize=8192)
 def padding(size: Size, kernel: Size, stride: Size) -> Size:
     """Symmetric padding with which a convolution puts out `output_size(size, stride)`.
 
-    Per axis `p = max(0, ceil(((ceil(n / s) - 1) s + k - n) / 2))`; for odd kernels this is `k // 2` or, where
-    the last padded row is never read, one less than that at most.
+    Per axis `p = max(0, ceil(((ceil(n / s) - 1) s + k - n) / 2))`; for odd kernels this is `k // 2`
+    or, where the last padded row is never read, one less than that at most.
 
     Raises:
         ValueError: No symmetric padding does it (an even kernel with stride 1).
     """
-    return _axis_padding(size[0], kernel[0], stride[0]), _axis_padding(size[1], kernel[1], stride[1])
+    return _axis_padding(size[0], kernel[0], stride[0]), _axis_padding(
+        size[1], kernel[1], stride[1]
+    )
 
 
 def _axis_padding(size: int, kernel: int, stride: int) -> int:
@@ -53,8 +56,8 @@ def _axis_padding(size: int, kernel: int, stride: int) -> int:
     amount = max(0, -(-missing // 2))
     if (size + 2 * amount - kernel) // stride + 1 != wanted:
         raise ValueError(
-            f"A kernel of {kernel} with stride {stride} cannot turn {size} positions into {wanted} with "
-            "symmetric padding. Use an odd kernel or stride 2."
+            f"A kernel of {kernel} with stride {stride} cannot turn {size} positions into {wanted} "
+            "with symmetric padding. Use an odd kernel or stride 2."
         )
     return amount
 
@@ -81,7 +84,8 @@ def allowed_kernels(
 def nearest(wanted: int | str, allowed: Sequence[Choice]) -> Choice:
     """`wanted` if it is allowed, else the allowed value nearest to it.
 
-    Numbers and kernels are compared by the ratio of their sizes, other words are replaced by the first allowed one.
+    Numbers and kernels are compared by the ratio of their sizes, other words are replaced by the
+    first allowed one.
     """
     for value in allowed:
         if value == wanted:

@@ -1,4 +1,4 @@
-"""Every convolution and linear layer of a network, with its sizes and its counts, without building it."""
+"""Every layer of a network with its sizes and counts, without building it."""
 
 import math
 from collections.abc import Iterator
@@ -22,7 +22,8 @@ class LayerSpec:
         name: Path of the module in the built network.
         kernel, stride, padding: Rows and columns.
         input_size, output_size: Height and width of the feature maps.
-        parameters: Weights and bias of the layer (convolutions have no bias; batch norm is not counted).
+        parameters: Weights and bias of the layer (convolutions have no bias; batch norm is not
+        counted).
         multiplications: Per inference of one input.
         block: Index of the block it belongs to; the head has one more than the last block.
         branch: 1, 2, ... within its block; 0 for the projection of a shortcut.
@@ -97,7 +98,12 @@ def layer_specs(architecture: Architecture, n_classes: int) -> tuple[LayerSpec, 
     return (*specs, head)
 
 
-def _block_layers(index: int, block: Block, channels: int, size: Size) -> Iterator[LayerSpec]:
+@lru_cache(maxsize=32_768)
+def _block_layers(index: int, block: Block, channels: int, size: Size) -> tuple[LayerSpec, ...]:
+    return tuple(_make_block_layers(index, block, channels, size))
+
+
+def _make_block_layers(index: int, block: Block, channels: int, size: Size) -> Iterator[LayerSpec]:
     names = convolution_names(block)
     plain = block.shortcut == "none"
     for branch in range(1, block.branches + 1):

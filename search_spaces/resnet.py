@@ -1,17 +1,18 @@
-"""The space `resnet`: the macro-architecture of AnalogNAS (Benmeziane et al., 2023), scaled to TinyML."""
+"""The space `resnet`: the macro-architecture of AnalogNAS (Benmeziane 2023), scaled to TinyML."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 from typing import ClassVar
+
+import numpy as np
 
 from analognas.search_spaces.architecture import (
     Architecture,
     Block,
     Convolution,
     InputShape,
-    Shortcut,
 )
 from analognas.search_spaces.base import Codes, Gene
 from analognas.search_spaces.family import FamilySpace, check_options, pick
@@ -23,10 +24,14 @@ from analognas.search_spaces.geometry import (
     parse_kernel,
     strides_for,
 )
+from analognas.search_spaces.residual import (
+    KINDS,
+    SINGLE_STAGE_KINDS,
+    block_stride,
+    kind_of,
+    residual_block,
+)
 
-KINDS = ("A", "B", "C", "D")
-SINGLE_STAGE_KINDS = ("C", "D")  # with one branch and a plain skip they are what a `conv` stage is
-REACH = 3  # rows and columns of the kernels within the main blocks
 SMALLEST_MAP = 3  # a main block looks further than one position along one axis at least
 
 
@@ -34,8 +39,8 @@ SMALLEST_MAP = 3  # a main block looks further than one position along one axis 
 class ResNetOptions:
     """What the genes of the space can choose from (ascending where there is an order).
 
-    AnalogNAS allows 1-16 residual blocks and 1-12 branches per main block; the limits here suit networks of a few
-    hundred thousand parameters.
+    AnalogNAS allows 1-16 residual blocks and 1-12 branches per main block; the limits here suit
+    networks of a few hundred thousand parameters.
     """
 
     stem_kernels: tuple[str, ...] = ("3x3", "5x5", "7x3", "10x4")
@@ -54,7 +59,8 @@ class ResNetOptions:
             raise ValueError(f"`kinds` must be some of {', '.join(KINDS)}, but got {self.kinds}.")
         if set(self.kinds) <= set(SINGLE_STAGE_KINDS) and self.branches == (1,):
             raise ValueError(
-                f"`kinds` must hold A or B, or `branches` more than 1, but got {self.kinds} and {self.branches}."
+                "`kinds` must hold A or B, or `branches` more than 1, "
+                f"but got {self.kinds} and {self.branches}."
             )
         if self.widenings[0] != 1:
             raise ValueError(f"`widenings` must begin with 1, but got {self.widenings}.")
@@ -75,32 +81,35 @@ class _Level:
 
 
 class ResNetSpace(FamilySpace):
-    """A stem and one to five main blocks, each of one to four residual blocks with one to four parallel branches.
+    """A stem and one to five main blocks of residual blocks with parallel branches.
 
-    The kinds of residual block, each branch of it being (`w` is the width of the block):
+    A main block has one to four residual blocks with one to four branches. The kinds of residual
+    block, each branch of it being (`w` is the width of the main block):
 
     - A, basic: 3x3 to `w`, 3x3 to `w`;
     - B, bottleneck: 1x1 to `w / 2`, 3x3, 1x1 to `w`;
     - C, depthwise-separable: 3x3 depthwise, 1x1 to `w`;
     - D, single: 3x3 to `w`.
 
-    The outputs of the branches and the shortcut are added, then ReLU. The first residual block of a main block widens by the
-    widening factor and strides; its shortcut is then a 1x1 projection. Along an axis of fewer than three
-    positions the 3x3 kernels have one position and do not stride.
+    The outputs of the branches and the shortcut are added, then ReLU. The first residual block of a
+    main block widens by the widening factor and strides; its shortcut is then a 1x1 projection.
+    Along an axis of fewer than three positions the 3x3 kernels have one position and do not stride.
 
-    Two rules make genotypes and networks correspond one to one. A main block after the first changes the map or
-    the width (else it would only prolong the one before it). A first main block of kind C or D that keeps the
-    shape has at least two branches (with one it would be a network of the space `conv`).
+    Two rules make genotypes and networks correspond one to one. A main block after the first
+    changes the map or the width (else it would only prolong the one before it). A first main block
+    of kind C or D that keeps the shape has at least two branches (with one it would be a stage of
+    the space `conv`).
     """
 
     name: ClassVar[str] = "resnet"
+    title: ClassVar[str] = "residual networks with parallel branches, after AnalogNAS"
 
     def __init__(
         self, input_shape: InputShape, n_classes: int, options: ResNetOptions | None = None
     ) -> None:
         super().__init__(input_shape, n_classes)
         self.options = options or ResNetOptions()
-        if not self._stem_kernels():
+        if not self._stems:
             raise ValueError(
                 "The input must hold one of the stem kernels "
                 f"{self.options.stem_kernels} and leave a map of three positions, "
@@ -111,7 +120,7 @@ class ResNetSpace(FamilySpace):
     def genes(self) -> Mapping[str, tuple[Gene, ...]]:
         options = self.options
         genes: dict[str, tuple[Gene, ...]] = {
-            "stem_kernel": options.stem_kernels,
+            "stem_kernel": tuple(self._stems),
             "stem_stride": options.strides,
             "stem_width": options.stem_widths,
             "main_blocks": tuple(range(1, options.max_main_blocks + 1)),
@@ -126,18 +135,23 @@ class ResNetSpace(FamilySpace):
 
     # What is possible where: used alike to decode and to count.
 
-    def _stem_strides(self, kernel: str) -> tuple[int, ...]:
-        size, shape = self.input_shape[1:], parse_kernel(kernel)
-        return tuple(
-            stride
-            for stride in allowed_strides(shape, self.options.strides)
-            if max(output_size(size, strides_for(shape, stride))) >= SMALLEST_MAP
-        )
+    @cached_property
+    def _stems(self) -> Mapping[str, tuple[int, ...]]:
+        """Possible kernels and, for each, the strides that leave a map of three positions."""
+        options, size = self.options, self.input_shape[1:]
+        kernels = allowed_kernels(options.stem_kernels, size, options.strides)
+        stems = {
+            kernel: tuple(
+                stride
+                for stride in allowed_strides(parse_kernel(kernel), options.strides)
+                if max(self._after_stem(kernel, stride)) >= SMALLEST_MAP
+            )
+            for kernel in kernels
+        }
+        return {kernel: strides for kernel, strides in stems.items() if strides}
 
-    def _stem_kernels(self) -> tuple[str, ...]:
-        options = self.options
-        kernels = allowed_kernels(options.stem_kernels, self.input_shape[1:], options.strides)
-        return tuple(kernel for kernel in kernels if self._stem_strides(kernel))
+    def _after_stem(self, kernel: str, stride: int) -> Size:
+        return output_size(self.input_shape[1:], strides_for(parse_kernel(kernel), stride))
 
     def _can_stride(self, size: Size) -> bool:
         return (
@@ -172,12 +186,24 @@ class ResNetSpace(FamilySpace):
             if self._branches(level, kind, keeps_shape=keeps_shape)
         )
 
+    def random_codes(self, rng: np.random.Generator) -> dict[str, Gene]:
+        """Draw genes uniformly, those of branches and blocks up to a cap drawn for the network.
+
+        Without the caps, a network with single branches throughout would hardly ever be drawn.
+        """
+        codes = super().random_codes(rng)
+        for part, values in (("branches", self.options.branches), ("blocks", self.options.blocks)):
+            up_to_cap = values[: int(rng.integers(len(values))) + 1]
+            for main in range(1, self.options.max_main_blocks + 1):
+                codes[f"{part}_{main}"] = up_to_cap[int(rng.integers(len(up_to_cap)))]
+        return codes
+
     def _walk(self, codes: Codes, max_width: int | None = None) -> Architecture:
         options = self.options
         cap = min(options.max_width, max_width or options.max_width)
-        kernel_text = pick(codes, "stem_kernel", self._stem_kernels())
+        kernel_text = pick(codes, "stem_kernel", tuple(self._stems))
         kernel = parse_kernel(kernel_text)
-        stem_stride = pick(codes, "stem_stride", self._stem_strides(kernel_text))
+        stem_stride = pick(codes, "stem_stride", self._stems[kernel_text])
         stride = strides_for(kernel, stem_stride)
         width = pick(codes, "stem_width", tuple(w for w in options.stem_widths if w <= cap))
         size = output_size(self.input_shape[1:], stride)
@@ -227,7 +253,7 @@ class ResNetSpace(FamilySpace):
     def count(self) -> int:
         options = self.options
 
-        @lru_cache(maxsize=None)
+        @cache
         def moves(level: _Level) -> Counter[tuple[int, Size]]:
             """Ways through one main block: (next width, next size) -> number."""
             found: Counter[tuple[int, Size]] = Counter()
@@ -241,7 +267,7 @@ class ResNetSpace(FamilySpace):
                         found[level.width * widening, size] += ways
             return found
 
-        @lru_cache(maxsize=None)
+        @cache
         def networks(level: _Level) -> int:
             """Networks that end here or go on with this main block."""
             if level.index > options.max_main_blocks:
@@ -253,17 +279,9 @@ class ResNetSpace(FamilySpace):
             )
 
         return sum(
-            networks(
-                _Level(
-                    1,
-                    width,
-                    output_size(
-                        self.input_shape[1:], strides_for(parse_kernel(kernel), stem_stride)
-                    ),
-                )
-            )
-            for kernel in self._stem_kernels()
-            for stem_stride in self._stem_strides(kernel)
+            networks(_Level(1, width, self._after_stem(kernel, stride)))
+            for kernel, strides in self._stems.items()
+            for stride in strides
             for width in options.stem_widths
         )
 
@@ -271,8 +289,8 @@ class ResNetSpace(FamilySpace):
     def named(self) -> Mapping[str, Architecture]:
         """`resnet-small`: the layout of the image-classification reference of MLPerf Tiny.
 
-        A 3x3 stem of 16 filters, then one basic block each at 16, 32 and 64 channels, the last two with stride 2
-        (Banbury 2021, after He 2016).
+        A 3x3 stem of 16 filters, then one basic block each at 16, 32 and 64 channels, the last two
+        with stride 2 (Banbury 2021, after He 2016).
         """
         codes: dict[str, Gene] = {
             "stem_kernel": "3x3",
@@ -305,7 +323,7 @@ class ResNetSpace(FamilySpace):
 
     def _smallest(self) -> Iterator[Codes]:
         lowest = {gene: values[0] for gene, values in self.genes.items()}
-        for kernel in self.options.stem_kernels:
+        for kernel in self._stems:
             for stem_stride in self.options.strides:
                 for stride in self.options.strides:
                     for kind in self.options.kinds:
@@ -322,57 +340,3 @@ class ResNetSpace(FamilySpace):
         options = self.options
         widths = {w * f for w in options.stem_widths for f in (1, *options.widenings)}
         return tuple(sorted(w for w in widths if w < options.max_width)) or options.stem_widths
-
-
-def block_kernel(size: Size) -> Size:
-    """The kernel within a residual block: three positions along every axis that has as many, else one."""
-    return (REACH if size[0] >= REACH else 1, REACH if size[1] >= REACH else 1)
-
-
-def block_stride(size: Size, stride: int) -> Size:
-    """The stride of a residual block on a map of this size."""
-    return strides_for(block_kernel(size), stride)
-
-
-def residual_block(
-    kind: str, branches: int, widths: tuple[int, int], size: Size, *, stride: int
-) -> Block:
-    """One residual block from `widths[0]` to `widths[1]` channels on a map of `size`."""
-    into, width = widths
-    kernel, step = block_kernel(size), block_stride(size, stride)
-    window = (kernel, step)
-    if kind == "A":
-        second = block_kernel(output_size(size, step))
-        convolutions = [
-            Convolution("conv", width, *window),
-            Convolution("conv", width, second),
-        ]
-    elif kind == "B":
-        inner = max(1, width // 2)
-        convolutions = [
-            Convolution("pointwise", inner),
-            Convolution("conv", inner, *window),
-            Convolution("pointwise", width),
-        ]
-    elif kind == "C":
-        convolutions = [
-            Convolution("depthwise", into, *window),
-            Convolution("pointwise", width),
-        ]
-    else:
-        convolutions = [Convolution("conv", width, *window)]
-    keeps_shape = into == width and step == (1, 1)
-    shortcut: Shortcut = "identity" if keeps_shape else "projection"
-    return Block(tuple(convolutions), branches, shortcut)
-
-
-def kind_of(block: Block) -> str:
-    """The letter of a residual block, or `unknown`."""
-    kinds = tuple(convolution.kind for convolution in block.convolutions)
-    letters = {
-        ("conv", "conv"): "A",
-        ("pointwise", "conv", "pointwise"): "B",
-        ("depthwise", "pointwise"): "C",
-        ("conv",): "D",
-    }
-    return letters.get(kinds, "unknown")

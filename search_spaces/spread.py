@@ -1,7 +1,7 @@
 """Draw networks of all sizes, evenly over the logarithm of parameters and multiplications.
 
-Uniform genes give mostly large networks. Labels are needed over the whole range, so a pool of candidates with
-random caps on width and depth is drawn first, and then thinned out.
+Uniform genes give mostly large networks, but a surrogate must know the whole range. So a pool of
+candidates is drawn first, each shrunk to a size of its own, and then thinned out evenly.
 """
 
 from math import log10
@@ -14,7 +14,8 @@ from analognas.search_spaces.base import Fits, SearchSpace
 SMALLEST_PARAMETERS = 1_000
 PARAMETER_BINS, MULTIPLICATION_BINS = 8, 6
 POOL_PER_NETWORK, SMALLEST_POOL = 12, 400
-DRAWS_PER_CANDIDATE = 20
+PATIENCE = 500  # draws in a row without a new network, after which the pool is taken as it is
+PROBES = 20  # draws to find out how large a network may be
 
 
 def sample_spread(
@@ -22,10 +23,10 @@ def sample_spread(
 ) -> list[Architecture]:
     """Draw `n` distinct networks that fit, of all sizes.
 
-    Equal numbers come from every eighth of the range of log10(parameters), which begins at 1,000 where the space
-    allows, and within each from every sixth of its range of log10(multiplications), as far as there are
-    candidates. A union of families gives equal numbers from each. The order is random: the first half is as spread
-    as the whole.
+    Equal numbers come from every eighth of the range of log10(parameters), which begins at 1,000
+    where the limits leave room, and within it from every sixth of its range of
+    log10(multiplications), as far as there are candidates. A union of families gives equal numbers
+    from each. Any beginning of the list is as evenly spread as the whole.
 
     Raises:
         ValueError: Fewer than `n` distinct networks were found that fit.
@@ -36,82 +37,72 @@ def sample_spread(
         _sample_family(family, rng, share, fits)
         for family, share in zip(families, shares, strict=True)
     ]
-    return [group[i] for i in range(max(shares, default=0)) for group in drawn if i < len(group)]
+    return [group[turn] for turn in range(max(shares)) for group in drawn if turn < len(group)]
 
 
 def _sample_family(
     space: SearchSpace, rng: np.random.Generator, n: int, fits: Fits
 ) -> list[Architecture]:
+    if n == 0:
+        return []
     pool = _draw_pool(space, rng, max(SMALLEST_POOL, POOL_PER_NETWORK * n), fits)
     if len(pool) < n:
         raise ValueError(
-            f"{n} distinct networks of the space {space.name!r} that fit the limits were asked for, but "
-            f"only {len(pool)} were found. Ask for fewer or relax the limits."
+            f"{n} distinct networks of the space {space.name!r} were asked for, but only "
+            f"{len(pool)} that fit the limits were found. Ask for fewer or relax the limits."
         )
-    sizes = {
-        network.key: (log10(space.parameters(network)), log10(space.multiplications(network)))
-        for network in pool
-    }
-    remaining = _strata(pool, sizes)
+    strata = _strata(space, pool)
     chosen: list[Architecture] = []
     while len(chosen) < n:
-        # One network of every parameter bin a round; within a bin the least used row of multiplications.
-        for bins in rng.permutation(len(remaining)):
-            cells = [cell for cell in remaining[int(bins)] if cell]
+        # One network of every parameter bin a round; within it, the multiplication bins in turn.
+        for index in rng.permutation(len(strata)):
+            cells = [cell for cell in strata[index] if cell]
             if cells and len(chosen) < n:
                 chosen.append(cells[0].pop())
-                remaining[int(bins)] = [*cells[1:], cells[0]]
+                strata[index] = [*cells[1:], cells[0]]
     return chosen
-
-
-def _strata(
-    pool: list[Architecture], sizes: dict[str, tuple[float, float]]
-) -> list[list[list[Architecture]]]:
-    """Networks by parameter bin and, within it, by multiplication bin; both in the order of the pool."""
-    by_parameters: list[list[Architecture]] = [[] for _ in range(PARAMETER_BINS)]
-    for index, network in zip(
-        _bins([sizes[network.key][0] for network in pool], PARAMETER_BINS), pool, strict=True
-    ):
-        by_parameters[index].append(network)
-    strata = []
-    for group in by_parameters:
-        cells: list[list[Architecture]] = [[] for _ in range(MULTIPLICATION_BINS)]
-        indices = _bins([sizes[network.key][1] for network in group], MULTIPLICATION_BINS)
-        for index, network in zip(indices, group, strict=True):
-            cells[index].append(network)
-        strata.append(cells)
-    return strata
-
-
-def _bins(values: list[float], number: int) -> list[int]:
-    """Which of equally wide bins between the smallest and the largest value each value lies in."""
-    if not values:
-        return []
-    low, width = min(values), (max(values) - min(values)) / number
-    return [min(number - 1, int((value - low) / width)) if width else 0 for value in values]
 
 
 def _draw_pool(
     space: SearchSpace, rng: np.random.Generator, size: int, fits: Fits
 ) -> list[Architecture]:
-    """Distinct networks that fit, from the largest possible down to about a thousand parameters.
-
-    Half of the candidates are shrunk to a random size limit drawn log-uniformly; what is drawn too large is shrunk to fit.
-    """
+    """Distinct networks that fit, each shrunk to a number of parameters drawn log-uniformly."""
+    largest = max(space.parameters(space.sample(rng, fits)) for _ in range(PROBES))
+    smallest = min(SMALLEST_PARAMETERS, largest // 4)
     pool: dict[str, Architecture] = {}
-    largest = max(space.parameters(space.sample(rng, fits)) for _ in range(20))
-    low, high = log10(SMALLEST_PARAMETERS), log10(max(largest, SMALLEST_PARAMETERS + 1))
-    for _ in range(DRAWS_PER_CANDIDATE * size):
-        if len(pool) >= size:
-            break
-        limit = 10 ** rng.uniform(low, high)
-        network = space.decode(
-            space.random_codes(rng),
-            lambda candidate, limit=limit: space.parameters(candidate) <= limit and fits(candidate),  # type: ignore[misc]
-        )
-        if network is not None:
+    in_vain = 0
+    while len(pool) < size and in_vain < PATIENCE:
+        limit = 10 ** rng.uniform(log10(smallest), log10(largest))
+
+        def fits_well(network: Architecture, limit: float = limit) -> bool:
+            return space.parameters(network) <= limit and fits(network)
+
+        codes = space.random_codes(rng)
+        network = space.decode(codes, fits_well) or space.decode(codes, fits)
+        in_vain += 1
+        if network and network.key not in pool and space.parameters(network) >= smallest:
             pool[network.key] = network
-    if len(pool) > 2:
-        floor = [n for n in pool.values() if space.parameters(n) >= SMALLEST_PARAMETERS]
-        return floor if len(floor) >= size // 2 else list(pool.values())
+            in_vain = 0
     return list(pool.values())
+
+
+def _strata(space: SearchSpace, pool: list[Architecture]) -> list[list[list[Architecture]]]:
+    """Networks by bin of parameters and, within it, by bin of multiplications."""
+    strata = []
+    sizes = [log10(space.parameters(network)) for network in pool]
+    for group in _bins(pool, sizes, PARAMETER_BINS):
+        work = [log10(space.multiplications(network)) for network in group]
+        strata.append(_bins(group, work, MULTIPLICATION_BINS))
+    return strata
+
+
+def _bins(
+    networks: list[Architecture], values: list[float], number: int
+) -> list[list[Architecture]]:
+    """Split into equally wide bins from the smallest to the largest value."""
+    bins: list[list[Architecture]] = [[] for _ in range(number)]
+    low = min(values, default=0.0)
+    width = (max(values, default=0.0) - low) / number
+    for network, value in zip(networks, values, strict=True):
+        bins[min(number - 1, int((value - low) / width)) if width else 0].append(network)
+    return bins

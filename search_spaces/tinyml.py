@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import ClassVar
 
+import numpy as np
+
 from analognas.search_spaces.architecture import Architecture, InputShape
 from analognas.search_spaces.base import Codes, Fits, Gene, SearchSpace
 from analognas.search_spaces.conv import ConvOptions, ConvSpace
@@ -16,12 +18,14 @@ FAMILY = "family"
 class TinyMLSpace(SearchSpace):
     """Stacks of stages and residual networks together.
 
-    The gene `family` chooses between them, the other genes are those of both, named `conv.stages`, `resnet.stem_width`
-    and so on. Networks keep the name and the key of their family. The families are disjoint: a `conv` network has
-    no projections, and a `resnet` always has one, or a residual block that no single stage can be.
+    The gene `family` chooses between them, the other genes are those of both, named `conv.stages`,
+    `resnet.stem_width` and so on. Networks keep the name and the key of their family. The families
+    are disjoint: a `conv` network has no projections, and a `resnet` always has one, or a residual
+    block that no single stage can be.
     """
 
     name: ClassVar[str] = "tinyml"
+    title: ClassVar[str] = "conv and resnet together (default)"
 
     def __init__(
         self,
@@ -52,7 +56,11 @@ class TinyMLSpace(SearchSpace):
         family = pick(checked, FAMILY, tuple(self._members))
         prefix = f"{family}."
         return self._members[family].decode(
-            {gene.removeprefix(prefix): v for gene, v in checked.items() if gene.startswith(prefix)},
+            {
+                gene.removeprefix(prefix): v
+                for gene, v in checked.items()
+                if gene.startswith(prefix)
+            },
             fits,
         )
 
@@ -67,6 +75,13 @@ class TinyMLSpace(SearchSpace):
         member = self._members[architecture.space]
         for gene, value in member.codes(architecture).items():
             codes[f"{architecture.space}.{gene}"] = value
+        return codes
+
+    def random_codes(self, rng: np.random.Generator) -> dict[str, Gene]:
+        families = self.genes[FAMILY]
+        codes: dict[str, Gene] = {FAMILY: families[int(rng.integers(len(families)))]}
+        for name, space in self._members.items():
+            codes |= {f"{name}.{gene}": value for gene, value in space.random_codes(rng).items()}
         return codes
 
     def count(self) -> int:

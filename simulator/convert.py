@@ -16,8 +16,7 @@ ANALOG_KINDS = (nn.Linear, nn.Conv2d)
 def to_analog(
     model: nn.Module, hardware: Hardware, *, keep_digital: Sequence[str] = ()
 ) -> AnalogModel:
-    """Copy `model` with every `nn.Linear` and `nn.Conv2d` on crossbar tiles; all else stays
-    digital.
+    """Copy `model` with every `nn.Linear` and `nn.Conv2d` on tiles; all else stays digital.
 
     Args:
         model: Any module that maps one batch to one output; it is left untouched.
@@ -45,13 +44,14 @@ def to_analog(
         _replace(network, name, twin)
     if not twins:
         raise ValueError(
-            "The model must have an nn.Linear or nn.Conv2d that is not kept digital, but it has none."
+            "The model must have an nn.Linear or nn.Conv2d that is not kept digital, but it "
+            "has none."
         )
     return AnalogModel(network, hardware).train(model.training)
 
 
 def to_digital(analog: AnalogModel) -> nn.Module:
-    """Copy the network with its present weights as ordinary torch layers, without any analog effect."""
+    """Copy the network with its present weights as ordinary layers, without analog effects."""
     layers = dict(_all_analog(analog.network))
     # The deep copy meets each analog layer's digital part in its place, not its tiles.
     memo: dict[int, object] = {id(x): copy.deepcopy(x.digital) for x in layers.values()}

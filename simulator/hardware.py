@@ -92,7 +92,7 @@ class Hardware:
 
 
 def hardware_with(hardware: Hardware, settings: Mapping[str, str]) -> Hardware:
-    """Return a copy with `key=value` settings such as `converters.adc_bits=6` (values in TOML notation)."""
+    """Return a copy with settings such as `converters.adc_bits=6`, values in TOML notation."""
     data = asdict(hardware)
     for key, text in settings.items():
         *parents, leaf = key.split(".")

@@ -10,7 +10,10 @@ from analognas.simulator.training import HwaRecipe, noise_table
 def start_hwa_training(
     analog: AnalogModel, recipe: HwaRecipe, *, generator: torch.Generator
 ) -> None:
-    """Make the training mode of `analog` noisy; call `set_progress` of the model as training advances."""
+    """Make the training mode of `analog` noisy.
+
+    Call `analog.set_progress(fraction)` as the training advances: it drives the ramp.
+    """
     root = draw_root(generator)
     device = next(analog.parameters()).device
     table = noise_table(analog.hardware.device, t_s=recipe.noise_time_s).to(device)
@@ -21,7 +24,7 @@ def start_hwa_training(
 
 @torch.no_grad()
 def clip_weights_(analog: AnalogModel, recipe: HwaRecipe) -> None:
-    """Clip every analog weight to `clip_sigma` standard deviations of its layer; call after each step."""
+    """Clip weights to `clip_sigma` standard deviations of their layer; call after each step."""
     if recipe.clip_sigma is None:
         return
     for _, layer in analog_layers(analog):

@@ -63,7 +63,7 @@ class TileBlock:
 
 
 def split_evenly(size: int, limit: int) -> list[tuple[int, int]]:
-    """Cut `range(size)` into the fewest parts of at most `limit`, sizes differing by at most one."""
+    """Cut `range(size)` into the fewest parts of at most `limit`, as equal as they can be."""
     parts = -(-size // limit)
     base, longer = divmod(size, parts)
     bounds = [0]

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from analognas.simulator.hardware import ConverterConfig
+from analognas.simulator.streams import gaussian_like
 
 
 def converter_steps(bits: int) -> int:
@@ -17,8 +18,7 @@ def converter_steps(bits: int) -> int:
 
 
 def quantize_uniform_(x: Tensor, *, bits: int | None, bound: float) -> Tensor:
-    """Round `x` in place to the converter's grid, then clip to `+-bound`; `None` bits leave it
-    alone.
+    """Round `x` in place to the converter's grid and clip it; `None` bits leave it alone.
 
     LSB = 2 bound / (2^bits - 2), ties to even.
     """
@@ -55,9 +55,9 @@ def convert_output_(
     their sum's law.
     """
     if variance is not None:
-        noise = torch.empty_like(y).normal_(generator=generator)
+        noise = gaussian_like(y, generator=generator)
         y.addcmul_(variance.sqrt_(), noise)
     elif converters.output_noise > 0:
-        noise = torch.empty_like(y).normal_(generator=generator)
+        noise = gaussian_like(y, generator=generator)
         y.add_(noise, alpha=converters.output_noise)
     return quantize_uniform_(y, bits=converters.adc_bits, bound=converters.output_bound)

@@ -3,6 +3,7 @@
 import hashlib
 
 import torch
+from torch import Tensor
 
 
 def spawn_generator(
@@ -21,3 +22,13 @@ def draw_root(generator: torch.Generator) -> int:
     """Draw the seed of a tree of named streams from `generator` (advances it once)."""
     device = generator.device
     return int(torch.randint(0, 2**62, (1,), generator=generator, device=device).item())
+
+
+def gaussian_like(x: Tensor, *, generator: torch.Generator) -> Tensor:
+    """Draw a standard normal tensor of the shape, type and memory layout of `x`.
+
+    Drawn into flat memory: the generator's vectorised path does not take other layouts, and an
+    activation in channels-last order would cost eight times as much.
+    """
+    flat = torch.empty(x.numel(), dtype=x.dtype, device=x.device).normal_(generator=generator)
+    return flat.as_strided(x.shape, torch.empty_like(x).stride())

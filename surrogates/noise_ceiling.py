@@ -24,7 +24,7 @@ from analognas.surrogates.metrics import (
 FloatArray = NDArray[np.float64]
 
 _GRID = 400
-_EM_STEPS = 30
+_EM_STEPS = 15
 _SMALLEST_VARIANCE = 1e-8
 
 
@@ -59,13 +59,13 @@ class NoiseCeiling:
     replicated: int
 
 
-def noise_ceiling(
+def estimate_noise_ceiling(
     labels: pd.DataFrame,
     *,
     rng: np.random.Generator,
     draws: int = 100,
     resamples: int = 200,
-    draws_per_resample: int = 8,
+    draws_per_resample: int = 4,
 ) -> NoiseCeiling:
     """Score an oracle against single noisy labels of the labelled networks at one time.
 
@@ -94,11 +94,12 @@ def noise_ceiling(
         )
     tau, rank_correlation, tau_top, regret, error = np.mean(scores, axis=0).tolist()
     resampled = _bootstrap_tau(networks, resamples, draws_per_resample, rng)
-    low, high = np.quantile(resampled, (0.05, 0.95)).tolist()
+    # A resample holds copies, which an oracle cannot order: only the spread of its taus is used.
+    low, high = (tau + np.quantile(resampled, (0.05, 0.95)) - np.mean(resampled)).tolist()
     return NoiseCeiling(
         tau=tau,
-        tau_low=min(low, tau),
-        tau_high=max(high, tau),
+        tau_low=max(low, -1.0),
+        tau_high=min(high, 1.0),
         spearman=rank_correlation,
         tau_top_quarter=tau_top,
         regret_best_of_ten=regret,
@@ -128,8 +129,8 @@ class _Networks:
         groups = labels.groupby("key")["mean"]
         networks = cls(
             groups.mean().to_numpy(dtype=np.float64),
-            groups.var(ddof=1).fillna(0.0).to_numpy(dtype=np.float64),
-            groups.size().to_numpy(dtype=np.float64),
+            np.asarray(groups.var(ddof=1).fillna(0.0), dtype=np.float64),
+            np.asarray(groups.size(), dtype=np.float64),
         )
         replicated = int((networks.seeds >= 2).sum())
         if replicated < 2:
@@ -201,7 +202,7 @@ def _bootstrap_tau(
     networks: _Networks, resamples: int, draws: int, rng: np.random.Generator
 ) -> list[float]:
     """Tau of the oracle for resampled networks, everything fitted anew each time."""
-    taus = []
+    taus: list[float] = []
     count = len(networks.mean)
     while len(taus) < resamples:
         sample = networks.take(rng.integers(count, size=count))

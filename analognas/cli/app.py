@@ -5,21 +5,30 @@ from collections.abc import Callable
 from typing import Annotated
 
 import typer
-from rich.logging import RichHandler
 
 from analognas import __version__
 from analognas.cli.chips import chips
 from analognas.cli.data import data_app
 from analognas.cli.door import Door
-from analognas.cli.output import messages
+from analognas.cli.export import export
+from analognas.cli.label import label
+from analognas.cli.output import say
+from analognas.cli.report import report
+from analognas.cli.spaces import spaces
 from analognas.cli.tasks import tasks
 
+RUNS = "Find networks"
 LOOK = "See what there is"
+MEASURE = "Measure and learn"
 
 # Help panel, and the function in the file of the same name.
 COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
+    (RUNS, report),
+    (RUNS, export),
     (LOOK, tasks),
+    (LOOK, spaces),
     (LOOK, chips),
+    (MEASURE, label),
 )
 
 # Help panel, name, and the application of the commands that have subcommands.
@@ -68,10 +77,17 @@ def analognas(
     listen(logging.INFO if verbose else logging.WARNING)
 
 
+class Teller(logging.Handler):
+    """Says on stderr what the libraries log, above the progress bar."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        say(f"{record.levelname.lower()}: {self.format(record)}")
+
+
 def listen(level: int) -> None:
-    """Show what the libraries log, above the progress bar."""
+    """Show what the libraries log from this level on."""
     logger = logging.getLogger("analognas")
-    logger.handlers = [RichHandler(console=messages, show_time=False, show_path=False)]
+    logger.handlers = [Teller()]
     logger.setLevel(level)
 
 

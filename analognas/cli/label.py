@@ -136,10 +136,15 @@ def label(
 
 
 def _command_line() -> str:
+    """The command as typed, with folders by their names: their place differs by machine."""
     import shlex
     import sys
 
-    return shlex.join(["analognas", *sys.argv[1:]])
+    def shorten(argument: str) -> str:
+        option, equals, value = argument.rpartition("=")
+        return option + equals + (Path(value).name if "/" in value else value)
+
+    return shlex.join(["analognas", *map(shorten, sys.argv[1:])])
 
 
 def _tell_notices(folder: "LabelFolder") -> None:

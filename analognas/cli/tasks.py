@@ -53,8 +53,10 @@ def describe(task: "Task") -> dict[str, object]:
     """Everything about a task but its data."""
     from dataclasses import asdict
 
+    from analognas.tasks import NO_SPEAKER
+
     speakers = {
-        f"{part} speakers": len({*(content.speakers or ())})
+        f"{part} speakers": len({*content.speakers} - {NO_SPEAKER})
         for part, content in task.parts.items()
         if content.speakers is not None
     }

@@ -28,8 +28,9 @@ ACCURACY = "accuracy_over_time.csv"
 COST = "cost.csv"
 PICK = "pick.json"
 EVALUATION = "evaluation.json"
+README = "README.txt"
 TOTAL = "total"  # the last row of the cost table
-FILES = (ARCHITECTURE, WEIGHTS, NETWORK, PLACEMENT, ACCURACY, COST, PICK, EVALUATION)
+FILES = (ARCHITECTURE, WEIGHTS, NETWORK, PLACEMENT, ACCURACY, COST, PICK, EVALUATION, README)
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,10 @@ from analognas import __version__
 from analognas.deployment import bundle as files
 from analognas.deployment.bundle import Origin, PredictedAccuracy
 from analognas.deployment.onnx_export import TOLERANCE, export_onnx, largest_difference
+from analognas.deployment.readme import describe
 from analognas.errors import UserError
 from analognas.evaluation import evaluate_trained
-from analognas.files import write_bytes
+from analognas.files import write_bytes, write_text
 from analognas.simulator.chip import COST_SCOPE, LayerCost, estimate_cost, place
 from analognas.training import FULL_RECIPE, TrainingRecipe, train_network
 
@@ -78,10 +79,11 @@ class NamedNetwork:
 
 @dataclass(frozen=True)
 class Methods:
-    """How networks are trained and measured; top-level functions, for other processes to find."""
+    """How networks are trained, measured and written; top-level functions, for other processes."""
 
     train: Callable[[Deployment, Architecture, Progress], Trained]
     measure: Callable[[Deployment, Any], Evaluation]
+    write_onnx: Callable[[Path, Deployment, nn.Module, str], None]
 
 
 def train_fully(setting: Deployment, arch: Architecture, progress: Progress) -> Trained:
@@ -105,6 +107,26 @@ def measure_on_test_part(setting: Deployment, trained: Any) -> Evaluation:
     )
 
 
+def write_checked_onnx(path: Path, setting: Deployment, network: nn.Module, key: str) -> None:
+    """Write a digital network as ONNX; where onnxruntime is installed, prove that it is the same."""
+    task = setting.task
+    metadata = {
+        "key": key,
+        "task": task.title,
+        "classes": ",".join(task.classes),
+        "data_key": task.data_key,
+        "analognas_version": __version__,
+        "note": "Digital network; the accuracy on analog chips is in evaluation.json.",
+    }
+    export_onnx(network, task.input_shape, path, metadata=metadata)
+    difference = largest_difference(path, network, task.test.inputs[:CHECKED_INPUTS])
+    if difference is not None and difference > TOLERANCE:
+        raise RuntimeError(
+            f"The exported network differs from torch by {difference:.1e} of the largest logit, "
+            f"more than {TOLERANCE:.0e}."
+        )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Deployment:
     """Everything that the networks of a run have in common when they are deployed.
@@ -122,7 +144,7 @@ class Deployment:
     recipe: TrainingRecipe = FULL_RECIPE
     device: str = "cpu"
     threads: int = 1
-    methods: Methods = Methods(train_fully, measure_on_test_part)
+    methods: Methods = Methods(train_fully, measure_on_test_part, write_checked_onnx)
 
 
 def deploy_network(
@@ -155,7 +177,9 @@ def deploy_network(
         evaluation = setting.methods.measure(setting, trained)
         with files.writing_folder(folder) as unfinished:
             write_bundle(unfinished, setting, trained, evaluation)
-            files.write_json(unfinished / files.PICK, _origin(pick, baseline).to_dict())
+            origin = _origin(pick, baseline)
+            files.write_json(unfinished / files.PICK, origin.to_dict())
+            write_text(unfinished / files.README, describe(origin, evaluation))
     if progress is not None:
         progress(100, 100, f"{pick.name}: done")
 
@@ -168,7 +192,7 @@ def write_bundle(
     placement = place(network, setting.task.input_shape, setting.chip)
     files.write_json(folder / files.ARCHITECTURE, evaluation.architecture)
     write_bytes(folder / files.WEIGHTS, save(_float32(trained.state), {"key": evaluation.key}))
-    _write_network(folder / files.NETWORK, setting, network, evaluation)
+    setting.methods.write_onnx(folder / files.NETWORK, setting, network, evaluation.key)
     files.write_json(folder / files.PLACEMENT, placement.to_dict())
     files.write_table(folder / files.ACCURACY, *files.accuracy_table(evaluation.analog))
     files.write_table(folder / files.COST, *_cost_table(placement, setting.chip))
@@ -215,27 +239,6 @@ def _float32(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         name: (value.float() if value.is_floating_point() else value).detach().cpu().contiguous()
         for name, value in state.items()
     }
-
-
-def _write_network(
-    path: Path, setting: Deployment, model: nn.Module, evaluation: Evaluation
-) -> None:
-    task = setting.task
-    metadata = {
-        "key": evaluation.key,
-        "task": task.title,
-        "classes": ",".join(task.classes),
-        "data_key": task.data_key,
-        "analognas_version": __version__,
-        "note": "Digital network; the accuracy on analog chips is in evaluation.json.",
-    }
-    export_onnx(model, task.input_shape, path, metadata=metadata)
-    difference = largest_difference(path, model, task.test.inputs[:CHECKED_INPUTS])
-    if difference is not None and difference > TOLERANCE:
-        raise RuntimeError(
-            f"The exported network differs from torch by {difference:.1e} of the largest logit, "
-            f"more than {TOLERANCE:.0e}."
-        )
 
 
 def _cost_table(placement: Placement, chip: ChipSpec) -> tuple[list[str], list[list[object]]]:

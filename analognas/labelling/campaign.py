@@ -49,7 +49,7 @@ class ReevaluationRequest:
         source: Folder of a label run with kept weights.
         hardware: To measure on.
         chips: Simulated chips; None takes as many as before.
-        data: Where the data folder of the task lies now, if it was moved.
+        data: Where the data folder of the task is, if it has one.
     """
 
     source: Path
@@ -110,11 +110,16 @@ def reevaluation_run(
             f"{request.source} keeps no weights, so its labels cannot be evaluated again. "
             "Name a folder that `analognas label` trained."
         )
-    words = stored.get("words")
+    if stored["data"] and not request.data:
+        raise UserError(
+            f"The labels are of a data folder named {stored['data']!r}. "
+            "Say where it is with --data."
+        )
+    words = stored["words"]
     choice = TaskChoice(
         stored["task"],
         split=stored["split"],
-        data=request.data or stored["data"],
+        data=request.data,
         words=tuple(words) if words else None,
     )
     task = choice.load()
@@ -208,7 +213,7 @@ def _describe(setting: Setting, task: Task, command: str) -> dict[str, Any]:
         "command": command,
         "task": task.name,
         "title": task.title,
-        "data": str(Path(choice.data).resolve()) if choice.data else None,
+        "data": Path(choice.data).resolve().name if choice.data else None,
         "data_name": task.data_name,
         "data_key": task.data_key,
         "split": task.split,

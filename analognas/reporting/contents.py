@@ -55,13 +55,14 @@ class RunContents:
     @property
     def basis(self) -> str:
         """One sentence on what the predictions rest on."""
-        return str(self.provenance.get("basis", ""))
+        surrogate = self.provenance.get("surrogate")
+        return str(surrogate.get("basis", "")) if isinstance(surrogate, Mapping) else ""
 
     @property
-    def notes(self) -> tuple[str, ...]:
+    def warnings(self) -> tuple[str, ...]:
         """What the run itself wants its readers to know."""
-        notes = self.provenance.get("notes", ())
-        return (notes,) if isinstance(notes, str) else tuple(str(note) for note in notes)
+        warnings = self.provenance.get("warnings", [])
+        return tuple(str(text) for text in warnings) if isinstance(warnings, list) else ()
 
     @property
     def settings(self) -> Mapping[str, Any]:

@@ -83,8 +83,8 @@ def plot_front(candidates: pd.DataFrame, networks: Sequence[ShownNetwork], *, t_
         color=MUTED,
         alpha=0.3,
         linewidths=0,
-        label=f"candidate, predicted ({len(rest)})",
     )
+    axes.plot([], [], ".", color=MUTED, alpha=0.6, label="candidate, predicted")
     axes.plot(
         front["energy_nJ"] / 1e3,
         front["accuracy"],
@@ -92,7 +92,7 @@ def plot_front(candidates: pd.DataFrame, networks: Sequence[ShownNetwork], *, t_
         linewidth=0.9,
         marker="o",
         markersize=3,
-        label=f"front, predicted ({len(front)})",
+        label="front, predicted",
         drawstyle="steps-post",
     )
     for network in networks:
@@ -103,6 +103,7 @@ def plot_front(candidates: pd.DataFrame, networks: Sequence[ShownNetwork], *, t_
     _plain_log_ticks(axes)
     _percent(axes)
     _show_upper_part(axes, candidates["accuracy"], networks, t_s)
+    _name_on_front(axes, networks, t_s)
     name_axes(axes, "energy per inference (μJ, modelled)", f"accuracy {_after(t_s)}")
     figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=8.5, labelcolor=INK)
     return figure
@@ -249,13 +250,13 @@ def plot_chip(placement: Placement) -> Figure:
             )
         )
         axes.text(
-            left + 0.45,
-            top + 0.47,
+            left + 0.86,
+            top + 0.86,
             str(number + 1),
             color=INK,
-            fontsize=7.5,
-            ha="center",
-            va="center",
+            fontsize=7,
+            ha="right",
+            va="baseline",
         )
     axes.set_xlim(-0.02, across)
     axes.set_ylim(down, -0.02)
@@ -293,15 +294,26 @@ def _mark_on_front(axes: Axes, network: ShownNetwork, t_s: float) -> None:
         capsize=3,
         linewidth=1.2,
     )
-    axes.annotate(
-        network.name,
-        (energy, mean),
-        (9, 0),
-        textcoords="offset points",
-        color=network.colour,
-        fontsize=9,
-        va="center",
-    )
+
+
+def _name_on_front(axes: Axes, networks: Sequence[ShownNetwork], t_s: float) -> None:
+    """Write names beside the simulated points, apart from each other."""
+    low, high = axes.get_ylim()
+    heights = [network.evaluation.analog.at(t_s) for network in networks]
+    for network, height, place in zip(
+        networks, heights, spread(heights, 0.055 * (high - low)), strict=True
+    ):
+        energy = network.evaluation.cost.energy_nJ / 1e3
+        axes.annotate(
+            network.name,
+            (energy, height),
+            (energy * 1.13, place),
+            color=network.colour,
+            fontsize=9,
+            fontweight="bold",
+            va="center",
+            arrowprops={"arrowstyle": "-", "color": network.colour, "linewidth": 0.6},
+        )
 
 
 def _show_upper_part(

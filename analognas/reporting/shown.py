@@ -85,6 +85,7 @@ def _entry(bundle: Bundle, network: ShownNetwork) -> dict[str, Any]:
         "latency_us": significant(cost.latency_us),
         "digital": percent(evaluation.digital_accuracy),
         "predicted": percent(network.predicted.mean) if network.predicted else ABSENT,
+        "has_prediction": bool(bundle.origin.predicted),
         "over_time": _moments(bundle),
         "chip": inline(
             plot_chip(placement), f"Cores of the chip that {network.name} uses, coloured by layer"
@@ -136,9 +137,9 @@ def _layer(
         "cores": row["cores"],
         "used": percent(float(row["utilisation_fraction"])),
         "mvms": grouped(shape.mvms),
-        "energy_uJ": significant(energy_nJ / 1e3),
+        "energy_uJ": f"{energy_nJ / 1e3:.2f}",
         "share": f"{100 * energy_nJ / whole_nJ:.1f}" if whole_nJ else "0",
-        "latency_us": significant(float(row["latency_us"])),
+        "latency_us": f"{float(row['latency_us']):.2f}",
     }
 
 

@@ -11,6 +11,9 @@ from analognas.reporting.contents import RunContents
 
 NO_BREAK = "\u00a0"
 TIMES = "\u00d7"
+SUPERSCRIPTS = str.maketrans(
+    "0123456789", "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079"
+)
 MINUS = "\u2212"
 
 NO_NETWORK = (
@@ -53,6 +56,15 @@ def grouped(value: int) -> str:
     return f"{value:,}".replace(",", "\u202f")
 
 
+def approximately(value: int) -> str:
+    """Write a large whole number as a power of ten, a small one in full."""
+    if value < 1_000_000:
+        return grouped(value)
+    exponent = len(str(value)) - 1
+    superscript = str(exponent).translate(SUPERSCRIPTS)
+    return f"{value / 10**exponent:.1f} {TIMES} 10{superscript}"
+
+
 def mean_and_sd(analog: AccuracyOverTime, t_s: float) -> str:
     """Write simulated accuracy at a time as `93.1 % ± 0.4`."""
     index = analog.times_s.index(t_s)
@@ -71,8 +83,8 @@ def summary_sentences(bundles: Sequence[Bundle]) -> tuple[str, ...]:
     sentences = [
         f"The network picked for the highest predicted accuracy ({best.title}) gives the right "
         f"answer on {mean_and_sd(analog, ONE_DAY_S)} of the test part one day after programming, "
-        f"and on {mean_and_sd(analog, last_s)} after {time_name(last_s)}, simulated on {analog.chips} "
-        f"chips; without any analog effect the same weights reach "
+        f"and on {mean_and_sd(analog, last_s)} after {time_name(last_s)}, simulated on "
+        f"{analog.chips} chips; without any analog effect the same weights reach "
         f"{percent(evaluation.digital_accuracy)}{NO_BREAK}%.",
         f"It takes {evaluation.cost.cores} cores of the chip, {grouped(evaluation.parameters)} "
         f"parameters and a modelled {significant(evaluation.cost.energy_nJ / 1e3)}{NO_BREAK}μJ and "
@@ -85,21 +97,21 @@ def summary_sentences(bundles: Sequence[Bundle]) -> tuple[str, ...]:
 
 def _against_baselines(picks: Sequence[Bundle], baselines: Sequence[Bundle]) -> str:
     """Compare the most accurate pick with every baseline, by means after one day."""
-    first = picks[0]
-    accuracy = first.evaluation.analog.at(ONE_DAY_S)
-    energy = first.evaluation.cost.energy_nJ
+    ours = picks[0].evaluation
     parts = []
-    for other in baselines:
-        difference = accuracy - other.evaluation.analog.at(ONE_DAY_S)
-        ratio = other.evaluation.cost.energy_nJ / energy
+    for baseline in baselines:
+        other = baseline.evaluation
+        difference = ours.analog.at(ONE_DAY_S) - other.analog.at(ONE_DAY_S)
+        word = "more" if difference >= 0 else "less"
+        ratio = significant(ours.cost.energy_nJ / other.cost.energy_nJ, 2)
         parts.append(
-            f"{other.title} ({points(difference)} points for us, at {significant(ratio, 2)} times "
-            "our energy)"
+            f"{100 * abs(difference):.1f} points {word} accurate than {baseline.title} at {ratio} "
+            "times its energy"
         )
     listed = parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
     return (
-        f"Beside the named networks that went through the same pipeline, after one day: {listed}. "
-        "Differences smaller than the spreads mean nothing."
+        f"One day after programming it is {listed}. These named networks went through the same "
+        "training and measurement; differences smaller than the spreads mean nothing."
     )
 
 
@@ -116,7 +128,7 @@ def facts(run: RunContents) -> list[tuple[str, str]]:
         ("data hash", first.data_key if first else str(said.get("data_key", ""))),
         ("hardware", f"{hardware} {hardware_hash}".strip()),
         ("chip", f"{first.cost.chip}, {first.cost.read_mode} reads" if first else config.chip),
-        ("search space", config.space),
+        ("search space", _space(run)),
         ("sampler", config.sampler),
         ("networks scored", f"{grouped(len(run.candidates))} in {run.search_seconds:.1f} s"),
         (
@@ -131,7 +143,7 @@ def facts(run: RunContents) -> list[tuple[str, str]]:
 
 def warnings(run: RunContents) -> list[str]:
     """List what a reader must know before believing a number."""
-    found = [str(text) for text in run.notes]
+    found = list(run.warnings)
     if len(run.candidates) and not run.candidates["front"].any():
         found.append("The search has not come to its end: there is no front yet.")
     if not run.bundles and run.config.winners > 0:
@@ -141,6 +153,15 @@ def warnings(run: RunContents) -> list[str]:
             "The networks were measured on different hardware or data: do not compare them."
         )
     return found
+
+
+def _space(run: RunContents) -> str:
+    size = str(run.provenance.get("space_size", ""))
+    return (
+        f"{run.config.space}, {approximately(int(size))} networks"
+        if size.isdigit()
+        else run.config.space
+    )
 
 
 def _versions(run: RunContents, simulator: str) -> str:

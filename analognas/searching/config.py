@@ -41,6 +41,7 @@ class SearchConfig:
     space: str = "tinyml"
     chip: str = "hermes"  # name or TOML file
     hardware: str | None = None  # name or TOML file; None: the default hardware
+    surrogate: str | None = None  # name or JSON file; None: the nearest of those that are shipped
     overrides: dict[str, str] = Field(default_factory=dict)  # hardware settings, "--set key=value"
 
     objectives: tuple[str, ...] = DEFAULT_OBJECTIVES

@@ -5,16 +5,22 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
-from optuna.trial import Trial, TrialState
+from optuna.study import Study
+from optuna.trial import FrozenTrial, Trial, TrialState
 
 from analognas.searching.candidates import Codes, Verdict
 from analognas.searching.strategies import Genes, Problem, batch_seed
 
 NSGA2_POPULATION = 50
+# Half of the genes of a network play no part in it; with the usual one mutation a child most
+# proposals of a converged population would be networks that are known already.
+MUTATED_GENES = 4.0
+LARGEST_MUTATED_SHARE = 0.2
 BATCH_SIZE = 50
 TPE_STARTUP_TRIALS = 50
 CONSTRAINT = "violation"
@@ -40,6 +46,7 @@ class OptunaStrategy:
         self._batch_size = batch_size
         self._distributions = distributions(problem.genes)
         self._asked: list[Trial] = []
+        self._told: set[str] = set()
         with quiet():
             self._study = optuna.create_study(
                 directions=[objective.direction for objective in problem.objectives],
@@ -68,13 +75,30 @@ class OptunaStrategy:
 
     def tell(self, verdicts: Sequence[Verdict | None]) -> None:
         for trial, verdict in zip(self._asked, verdicts, strict=False):
-            if verdict is None:
+            if verdict is None or verdict.key in self._told:
+                # A network that is there already must not fill the population with copies.
                 self._study.tell(trial, state=TrialState.FAIL)
                 continue
+            self._told.add(verdict.key)
             if self._constrained:
                 trial.set_constraint(CONSTRAINT, verdict.violation)
             self._study.tell(trial, [verdict.scores[name] for name in self._objectives])
         self._asked = []
+
+
+class FixedSpaceNSGAII(NSGAIISampler):
+    """NSGA-II that is told its search space instead of finding it out from all trials every time."""
+
+    def __init__(self, space: dict[str, BaseDistribution], **settings: Any) -> None:
+        super().__init__(**settings)
+        self._fixed_space = {
+            name: distribution for name, distribution in space.items() if not distribution.single()
+        }
+
+    def infer_relative_search_space(
+        self, study: Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        return self._fixed_space
 
 
 def nsga2(problem: Problem, seed: int) -> OptunaStrategy:
@@ -83,7 +107,12 @@ def nsga2(problem: Problem, seed: int) -> OptunaStrategy:
     return OptunaStrategy(
         problem,
         seed,
-        make_sampler=lambda seed: NSGAIISampler(population_size=population, seed=seed),
+        make_sampler=lambda seed: FixedSpaceNSGAII(
+            distributions(problem.genes),
+            population_size=population,
+            mutation_prob=min(MUTATED_GENES / len(problem.genes), LARGEST_MUTATED_SHARE),
+            seed=seed,
+        ),
         batch_size=population,
     )
 

@@ -69,13 +69,14 @@ class LiveStudy:
                 self._known.add(candidate.key)
 
     def _trial(self, candidate: Candidate) -> FrozenTrial:
+        # One attribute for all: every further one costs a few milliseconds in a database.
         scores = {OBJECTIVES[name].heading: value for name, value in candidate.scores.items()}
         return create_trial(
             state=TrialState.COMPLETE,
             params=dict(candidate.codes),
             distributions=self._distributions,
             values=[candidate.scores[objective.name] for objective in self._objectives],
-            user_attrs={"key": candidate.key, "batch": candidate.batch, **scores},
+            user_attrs={"key": candidate.key, "scores": scores},
             constraints={CONSTRAINT: self._demands.violation(candidate)}
             if self._demands.any
             else None,

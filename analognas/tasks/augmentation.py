@@ -31,5 +31,28 @@ class RandomShift:
         return shifted.permute(0, 3, 1, 2).contiguous()
 
 
+@dataclass(frozen=True)
+class ShiftAndMask:
+    """Shift in time, then hide up to `columns` neighbouring coefficients of every input.
+
+    Hiding (setting to zero, the mean) is the frequency masking of Park 2019 (arXiv:1904.08779) on
+    cepstral coefficients. It keeps a network from leaning on one coefficient, which differs between
+    voices and microphones.
+    """
+
+    shift: RandomShift
+    columns: int
+
+    def __call__(self, inputs: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """Return shifted and masked copies of `inputs` `(B, C, H, W)`."""
+        shifted = self.shift(inputs, generator)
+        batch, _, _, width = inputs.shape
+        start = _offsets(batch, width - 1, generator).to(inputs.device)[:, None]
+        count = _offsets(batch, self.columns, generator).to(inputs.device)[:, None]
+        column = torch.arange(width, device=inputs.device)
+        hidden = (column >= start) & (column < start + count)  # (B, W)
+        return shifted.masked_fill(hidden[:, None, None, :], 0.0)
+
+
 def _offsets(count: int, largest: int, generator: torch.Generator) -> torch.Tensor:
     return torch.randint(largest + 1, (count,), generator=generator, device=generator.device)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import torch
 
 FloatArray = NDArray[np.float32]
+DoubleArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 # Stands in `Part.speakers` for clips that nobody spoke (silence cut from noise files).

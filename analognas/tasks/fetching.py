@@ -160,7 +160,7 @@ def check_hash(path: Path, archive: Archive, report: Progress = ignore_progress)
 def unpack(packed: Path, out: Path, report: Progress = ignore_progress) -> None:
     """Unpack an archive of plain files and folders; `out` appears when all of it is there.
 
-    If the archive holds a single folder, that becomes `out`.
+    A single folder around all folders of the archive is left out.
     """
     total = packed.stat().st_size
     temporary = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
@@ -170,8 +170,7 @@ def unpack(packed: Path, out: Path, report: Progress = ignore_progress) -> None:
                 refuse_unsafe(member)
                 archive.extract(member, temporary, filter="data")
                 report(file.tell(), total, "unpacking")
-        content = list(temporary.iterdir())
-        root = content[0] if len(content) == 1 and content[0].is_dir() else temporary
+        root = _below_wrapper(temporary)
         root.chmod(0o755)  # temporary folders are private
         root.rename(out)
     except (tarfile.TarError, EOFError, zlib.error) as error:
@@ -193,6 +192,13 @@ def refuse_unsafe(member: tarfile.TarInfo) -> None:
             f"Archives may only hold files and folders, but {member.name!r} is a link or a device. "
             "Nothing was unpacked; use another source."
         )
+
+
+def _below_wrapper(folder: Path) -> Path:
+    """Return the only folder in `folder`, if it holds folders itself, else `folder`."""
+    content = list(folder.iterdir())
+    only = content[0] if len(content) == 1 and content[0].is_dir() else folder
+    return only if any(path.is_dir() for path in only.iterdir()) else folder
 
 
 def _size(path: Path) -> int:

@@ -20,7 +20,7 @@ from analognas.tasks.keyword_examples import (
     Example,
     choose_examples,
 )
-from analognas.tasks.keyword_rules import LIMITS, TIME_SHIFT
+from analognas.tasks.keyword_rules import AUGMENTATION, LIMITS
 from analognas.tasks.speech_folder import (
     PARTS,
     PartName,
@@ -90,7 +90,7 @@ def load_folder(root: Path, request: TaskRequest) -> Task:
         train=train,
         validation=validation,
         test=test,
-        augment=TIME_SHIFT,
+        augment=AUGMENTATION,
         provenance=f"recordings in the folder {name}, under their own licence",
         notes=tuple(notes),
         words=words,
@@ -101,6 +101,7 @@ def _compute(folder: SpeechFolder, words: Sequence[str], part_of: dict[Path, Par
     """Turn the examples of all parts into features."""
     bad = BadFiles(folder.root)
     examples = choose_examples(folder, words, part_of, bad)
+    logger.info("reading %d clips from %s", len(examples), folder.root)
     computed = bad.try_all(examples, _features)
     tried = len(examples) + len(folder.noise)
     bad.stop_if_many(tried)

@@ -8,10 +8,9 @@ mel bands from 20 to 4000 Hz, logarithm, discrete cosine transform.
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import fft
 
-from analognas.tasks.base import FloatArray
+from analognas.tasks.base import DoubleArray, FloatArray
 
 SAMPLE_RATE_HZ = 16_000
 CLIP_SAMPLES = 16_000
@@ -22,8 +21,6 @@ MEL_BANDS = 40
 LOWEST_HZ, HIGHEST_HZ = 20.0, 4_000.0
 COEFFICIENTS = 10
 LOG_OFFSET = 1e-6
-
-DoubleArray = NDArray[np.float64]
 
 SETTINGS: dict[str, object] = {
     "front end": "mfcc",

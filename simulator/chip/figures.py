@@ -10,7 +10,6 @@ from pydantic.dataclasses import dataclass
 Trust: TypeAlias = Literal["published", "derived", "second-hand"]
 STRICT = ConfigDict(extra="forbid")
 
-
 Text: TypeAlias = Annotated[StrictStr, Field(min_length=1)]
 PositiveFloat: TypeAlias = Annotated[float, Field(strict=True, allow_inf_nan=False), Gt(0)]
 

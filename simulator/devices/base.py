@@ -1,5 +1,4 @@
-"""What every memory cell model provides, and what happens to a cell: programming, drift, read
-noise.
+"""What every memory cell model provides, and what happens to it in time.
 
 Conductances are in microsiemens; the relative conductance is `r = g / g_max`. A model answers with
 the moments of its noise laws as functions of `r`; the functions below draw from them. All are
@@ -11,6 +10,8 @@ from typing import Protocol
 
 import torch
 from torch import Tensor
+
+from analognas.simulator.streams import gaussian_like
 
 
 class Device(Protocol):
@@ -54,7 +55,7 @@ def program_conductance(
 ) -> Tensor:
     """Draw programmed conductances, `max(g_target + sigma(r) xi, 0)`."""
     sigma_uS = device.programming_sigma_uS(g_target_uS / device.g_max_uS)
-    noise = torch.empty_like(g_target_uS).normal_(generator=generator)
+    noise = gaussian_like(g_target_uS, generator=generator)
     return (g_target_uS + sigma_uS * noise).clamp_min_(0.0)
 
 
@@ -63,7 +64,7 @@ def draw_drift_exponents(
 ) -> Tensor:
     """Draw one drift exponent per cell, `nu = |mean(r) + sigma(r) xi|`."""
     r = g_target_uS / device.g_max_uS
-    noise = torch.empty_like(g_target_uS).normal_(generator=generator)
+    noise = gaussian_like(g_target_uS, generator=generator)
     return (device.drift_mean(r) + device.drift_sigma(r) * noise).abs_()
 
 
@@ -73,7 +74,7 @@ def drift_conductance(g_prog_uS: Tensor, nu: Tensor, *, t_s: float, t_ref_s: flo
 
 
 def read_noise_growth(device: Device, *, t_s: float) -> float:
-    """Growth of the 1/f noise with time, `sqrt(ln((t + t_read) / (2 t_read)))` with `t = t_s + t_0`."""
+    """Growth of the 1/f noise, `sqrt(ln((t + t_read) / (2 t_read)))` with `t = t_s + t_0`."""
     return math.sqrt(math.log((t_s + device.t_ref_s + device.t_read_s) / (2 * device.t_read_s)))
 
 
@@ -85,14 +86,13 @@ def read_conductance(
     t_s: float,
     generator: torch.Generator,
 ) -> Tensor:
-    """Conductances at `t_s` seconds: drifted, with 1/f noise accumulated since programming, not
-    negative.
+    """Conductances at `t_s` seconds: drifted, with accumulated 1/f noise, not negative.
 
     Follows the order of Joshi et al., Nat. Commun. 11, 2473 (2020): the noise is relative to the
     drifted conductance, its strength set by the programmed one.
     """
     g_uS = drift_conductance(g_prog_uS, nu, t_s=t_s, t_ref_s=device.t_ref_s)
     strength = device.read_noise_fraction(g_prog_uS / device.g_max_uS)
-    noise = torch.empty_like(g_uS).normal_(generator=generator)
+    noise = gaussian_like(g_uS, generator=generator)
     growth = read_noise_growth(device, t_s=t_s)
     return (g_uS + g_uS * strength * noise * growth).clamp_min_(0.0)

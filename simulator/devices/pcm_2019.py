@@ -1,5 +1,6 @@
-"""Phase-change memory, single differential pair of mushroom cells, statistics of Nandakumar et al.
-(ICECS 2019).
+"""Phase-change memory, one mushroom cell per polarity.
+
+Statistics of Nandakumar et al. (ICECS 2019).
 
 The same fits stand behind the standard AIMC model of Rasch et al., Nat. Commun. 14, 5282 (2023).
 """

@@ -1,5 +1,6 @@
-"""Phase-change memory of the 64-core chip (Le Gallo et al., Nat. Electron. 6, 680, 2023), one or
-two cells per polarity.
+"""Phase-change memory of the 64-core chip, one or two cells per polarity.
+
+The chip: Le Gallo et al., Nat. Electron. 6, 680 (2023).
 
 The polynomial fits are those of IBM's open simulation toolkit for this chip.
 """

@@ -21,7 +21,7 @@ from analognas.simulator.mvm import (
     quantize_uniform_,
     read_noise_variance_,
 )
-from analognas.simulator.streams import spawn_generator
+from analognas.simulator.streams import gaussian_like, spawn_generator
 from analognas.simulator.tile import CrossbarTile
 from analognas.simulator.training import HwaRecipe, add_weight_noise, quantize_with_range
 
@@ -116,7 +116,7 @@ class AnalogLayer(nn.Module):
             variance += lsb**2 / 12
         column_scale = self.digital.weight.flatten(1).abs().amax(dim=1) * self.input_range.abs()
         sigma = column_scale * (strength * math.sqrt(variance * self.row_parts))
-        noise = torch.empty_like(y).normal_(generator=self._generator)
+        noise = gaussian_like(y, generator=self._generator)
         return noise.mul_(sigma.view(-1, *[1] * (y.dim() - 2)) if y.dim() > 2 else sigma)
 
     def _digital_with(self, x: Tensor, weight: Tensor) -> Tensor:
@@ -167,7 +167,7 @@ class AnalogLayer(nn.Module):
             yield tile
 
     def _kernel(self, tile: CrossbarTile) -> tuple[int, int, Tensor]:
-        """Input channels of a tile and its weights as convolution kernels `(K, C, channels, kh, kw)`."""
+        """Input channels of a tile, and its weights as kernels `(K, C, channels, kh, kw)`."""
         if isinstance(self.digital, nn.Linear):
             return tile.block.row_start, tile.block.row_stop, tile.weight
         height, width = self.digital.kernel_size

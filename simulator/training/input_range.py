@@ -28,16 +28,13 @@ class _QuantizeWithRange(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
         (gradient,) = gradients
         x, input_range = ctx.saved_tensors
+        zero = gradient.new_zeros(())
         above, below = x >= input_range, x <= -input_range
-        range_gradient = (gradient.clamp_max(0.0) * above).sum()
-        range_gradient = range_gradient - (gradient.clamp_min(0.0) * below).sum()
-        range_gradient = range_gradient * input_range
-        clipped = (above.sum() + below.sum()) / x.numel()
-        range_gradient = range_gradient + torch.where(
-            1.0 - clipped > SHRINK_ABOVE_FRACTION,
-            DECAY * input_range,
-            torch.zeros_like(input_range),
-        )
+        range_gradient = torch.where(above, gradient, zero).clamp_max_(0.0).sum()
+        range_gradient = range_gradient - torch.where(below, gradient, zero).clamp_min_(0.0).sum()
+        clipped = torch.count_nonzero(above) + torch.count_nonzero(below)
+        shrink = clipped < (1.0 - SHRINK_ABOVE_FRACTION) * x.numel()
+        range_gradient = (range_gradient + torch.where(shrink, DECAY, 0.0)) * input_range
         return gradient, range_gradient, None
 
 

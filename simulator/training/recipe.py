@@ -25,7 +25,7 @@ class HwaRecipe:
             inputs before they are learned.
     """
 
-    weight_noise: Annotated[float, Ge(0)] = 1.0
+    weight_noise: Annotated[float, Ge(0)] = 2.0
     noise_time_s: Annotated[float, Ge(0)] = 86_400.0
     ramp_fraction: Annotated[float, Ge(0)] = 0.3
     clip_sigma: Annotated[float, Gt(0)] | None = 2.5

@@ -1,5 +1,4 @@
-"""Weight noise for hardware-aware training: the spread that the cells will have, drawn anew for
-every batch.
+"""Weight noise for hardware-aware training: the spread of the cells, drawn for every batch.
 
 The standard deviation of a normalised weight is tabulated once over its magnitude, so that the
 noise costs one look-up and one Gaussian draw whatever the device model is.
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from analognas.simulator.devices import Device
 from analognas.simulator.devices.base import read_noise_growth
+from analognas.simulator.streams import gaussian_like
 
 TABLE_SIZE = 257
 
@@ -52,6 +52,6 @@ def add_weight_noise(
         largest = flat.amax(dim=1, keepdim=True).clamp_min_(1e-12)
         index = (flat / largest).mul_(TABLE_SIZE - 1).round_().long()
         sigma = table[index].mul_(largest)
-        noise = torch.empty_like(sigma).normal_(generator=generator).mul_(sigma)
+        noise = gaussian_like(sigma, generator=generator).mul_(sigma)
         noise = noise.mul_(strength).view_as(weight)
     return weight + noise

@@ -1,4 +1,5 @@
 import errno
+import logging
 import subprocess
 import sys
 
@@ -7,7 +8,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from analognas import __version__
-from analognas.cli.app import COMMANDS, GROUPS, app
+from analognas.cli.app import COMMANDS, GROUPS, app, listen
 from analognas.cli.door import Door
 from analognas.errors import RunFailed, UserError
 
@@ -98,6 +99,22 @@ def test_every_command_has_help_with_a_first_sentence(name: str) -> None:
     result = CliRunner().invoke(app, [name, "--help"], terminal_width=200)
     assert result.exit_code == 0
     assert "Usage:" in result.stdout
+
+
+def test_warnings_of_the_libraries_are_said_and_details_on_demand() -> None:
+    @app.command("log-for-test", hidden=True)
+    def log() -> None:
+        logging.getLogger("analognas.simulator").info("a detail")
+        logging.getLogger("analognas.tasks").warning("[3] files were skipped")
+
+    try:
+        quiet = CliRunner().invoke(app, ["log-for-test"])
+        verbose = CliRunner().invoke(app, ["-v", "log-for-test"])
+    finally:
+        app.registered_commands.pop()
+        listen(logging.WARNING)
+    assert quiet.stderr == "warning: [3] files were skipped\n"
+    assert verbose.stderr == "info: a detail\n" + quiet.stderr
 
 
 def in_new_process(code: str) -> subprocess.CompletedProcess[str]:

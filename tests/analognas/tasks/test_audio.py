@@ -78,5 +78,5 @@ def test_a_few_bad_files_are_noted_and_more_stop_the_run(tmp_path: Path) -> None
     assert [path for path, _ in bad.try_all(paths, read_clip)] == paths[2:]
     bad.stop_if_many(40)
     assert bad.note(40).startswith("2 of 40 recordings were skipped; the first: 00.wav cannot be")
-    with pytest.raises(UserError, match="At most 5% .* but 2 of 39 in .*00.wav"):
+    with pytest.raises(UserError, match=r"At most 5% .* but 2 of 39 in .*00.wav"):
         bad.stop_if_many(39)

@@ -178,7 +178,7 @@ def test_many_bad_recordings_stop_the_run(make_folder: MakeFolder) -> None:
 def test_a_part_without_keywords_is_refused(make_folder: MakeFolder) -> None:
     root = make_folder(TAKES)
     (root / "testing_list.txt").write_text("bed/cat_nohash_0.wav\n")
-    with pytest.raises(UserError, match="the test part of .*words has none"):
+    with pytest.raises(UserError, match=r"the test part of .*words has none"):
         load_task("kws", data=root)
 
 
@@ -187,7 +187,7 @@ def test_every_class_is_trained(make_folder: MakeFolder) -> None:
     everything = [path.relative_to(root).as_posix() for path in (root / "yes").iterdir()]
     (root / "validation_list.txt").write_text("\n".join(everything))
     (root / "testing_list.txt").write_text("no/cat_nohash_0.wav\n")
-    with pytest.raises(UserError, match="training recordings, but yes of .* has none"):
+    with pytest.raises(UserError, match=r"training recordings, but yes of .* has none"):
         load_task("kws", data=root)
 
 

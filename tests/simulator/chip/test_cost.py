@@ -1,7 +1,7 @@
 from dataclasses import asdict, replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analognas.simulator.chip import (
@@ -56,6 +56,7 @@ def test_a_full_chip_does_an_mvm_at_its_published_energy_and_throughput() -> Non
     assert operations / fast.latency_us * 1e-6 == pytest.approx(63.1)
 
 
+@settings(deadline=None, max_examples=50)
 @given(
     sizes=st.lists(
         st.tuples(st.integers(1, 600), st.integers(1, 600), st.integers(1, 100)),

@@ -2,7 +2,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -38,6 +38,7 @@ def layers(draw: st.DrawFn) -> list[LayerShape]:
     return shapes
 
 
+@settings(deadline=None, max_examples=50)
 @given(layers=layers(), rows=st.integers(1, 300), columns=st.integers(1, 300))
 def test_counting_cores_agrees_with_cutting_blocks(
     layers: list[LayerShape], rows: int, columns: int
@@ -46,6 +47,7 @@ def test_counting_cores_agrees_with_cutting_blocks(
     assert count_cores(layers, rows, columns) == len(blocks)
 
 
+@settings(deadline=None, max_examples=50)
 @given(layers=layers())
 def test_a_network_is_placed_whole_or_refused(layers: list[LayerShape]) -> None:
     chip = load_chip("hermes")

@@ -1,0 +1,235 @@
+"""A whole search: from its settings to a run folder with the front and the winners."""
+
+from __future__ import annotations
+
+import errno
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from analognas.errors import RunFailed, UserError, checking
+from analognas.searching.candidates import Candidate
+from analognas.searching.config import SearchConfig
+from analognas.searching.front import (
+    ACCURACY,
+    FrontRecord,
+    pareto_front,
+    pick_winners,
+    write_front,
+)
+from analognas.searching.loop import Progress, SearchLoop, feasible
+from analognas.searching.run_directory import RunDirectory, create_run, open_run, refuse_used
+from analognas.searching.setup import SearchSetup, check_feasible, prepare
+from analognas.searching.study_storage import LiveStudy, write_study
+
+# What must be as it was, if a run is to be continued, and what it is called.
+UNCHANGED = {
+    "hardware_hash": "the hardware",
+    "simulator_version": "the simulator",
+    "chip_hash": "the chip",
+    "data_key": "the data",
+}
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What a search found.
+
+    `winners` are the members of the front that were worth training, `bundles` the folders with
+    their weights and measurements (empty if none was asked for). `warnings` must be shown beside
+    the numbers.
+    """
+
+    directory: Path
+    config: SearchConfig
+    front: tuple[FrontRecord, ...]
+    winners: tuple[FrontRecord, ...]
+    bundles: tuple[Path, ...]
+    networks: int  # different ones that were scored
+    seconds: float  # of proposing and scoring
+    basis: str  # one sentence on where the predictions come from
+    warnings: tuple[str, ...]
+
+
+def run_search(
+    config: SearchConfig, directory: Path | str, progress: Progress | None = None
+) -> SearchResult:
+    """Search networks, train the best, and leave everything in a new run folder.
+
+    Args:
+        config: The settings.
+        directory: Folder to make; it must not exist, or be empty.
+        progress: Told how far the search is, then how far the training of the winners is.
+
+    Raises:
+        UserError: Settings that cannot be used, limits that no network keeps, a folder in use.
+        RunFailed: The disk is full. What was searched is kept, `resume_search` goes on.
+        KeyboardInterrupt: Likewise, after the front so far was written.
+    """
+    path = Path(directory)
+    refuse_used(path)
+    setup = prepare(config)
+    check_feasible(setup)
+    files = {
+        "hardware.toml": setup.hardware.to_toml(),
+        "chip.toml": setup.chip.to_toml(),
+        "provenance.json": json.dumps(setup.provenance(), indent=2) + "\n",
+    }
+    with create_run(path, config, files) as run:
+        return _search(run, setup, progress)
+
+
+def resume_search(directory: Path | str, progress: Progress | None = None) -> SearchResult:
+    """Go on with an interrupted run; a finished one is left as it is and read again.
+
+    Raises:
+        UserError: The folder holds no run, a damaged one or one of other data, hardware or
+            surrogate; or it is in use.
+    """
+    path = Path(directory)
+    with open_run(path) as run:
+        setup = prepare(run.config(), folder=path)
+        _check_unchanged(run, setup)
+        return _search(run, setup, progress)
+
+
+def _check_unchanged(run: RunDirectory, setup: SearchSetup) -> None:
+    stored, now = run.provenance(), setup.provenance()
+    changed = [title for name, title in UNCHANGED.items() if stored.get(name) != now[name]]
+    if stored.get("surrogate", {}).get("hash") != now["surrogate"]["hash"]:
+        changed.append("the surrogate")
+    if changed:
+        raise UserError(
+            f"{run.path} cannot be continued: {' and '.join(changed)} changed since it was started. "
+            "Start a new search, or restore what it was made with (see environment.json)."
+        )
+
+
+def _search(run: RunDirectory, setup: SearchSetup, progress: Progress | None) -> SearchResult:
+    follow = None
+    if setup.config.storage is not None:
+        live = LiveStudy(
+            setup.config.storage,
+            run.path.resolve().name,
+            setup.space.genes,
+            setup.objectives,
+            setup.demands,
+        )
+        follow = live.follow
+    loop = SearchLoop(
+        strategy=setup.strategy(),
+        decode=partial(setup.space.decode, fits=setup.fits),
+        scorer=setup.scorer,
+        journal=run.journal,
+        demands=setup.demands,
+        follow=follow,
+    )
+    with interruptible(run):
+        with checking(f"{run.journal.path} does not belong to this run"):
+            loop.replay()
+        try:
+            loop.run(setup.config.limit, progress)
+        except KeyboardInterrupt:
+            write_results(run, setup)
+            raise
+        front = write_results(run, setup)
+        if not front:
+            raise UserError(_nothing_feasible(list(loop.candidates.values()), setup))
+        winners = pick_winners(front, setup.config.winners, setup.objectives)
+        bundles = _deploy(run, setup, winners, progress) if winners else ()
+    return SearchResult(
+        directory=run.path,
+        config=setup.config,
+        front=front,
+        winners=winners,
+        bundles=bundles,
+        networks=len(loop.candidates),
+        seconds=loop.seconds,
+        basis=setup.chosen.basis,
+        warnings=setup.warnings,
+    )
+
+
+def write_results(run: RunDirectory, setup: SearchSetup) -> tuple[FrontRecord, ...]:
+    """Write the front of everything in the journal, as CSV and as a study for optuna-dashboard."""
+    candidates = [one for batch in run.journal.read() for one in batch.candidates]
+    front = pareto_front(feasible(candidates, setup.demands), setup.objectives)
+    write_front(run.front_path, front, setup.objectives, setup.chosen.basis)
+    members = {member.key for member in front}
+    write_study(
+        run.study_path,
+        [candidate for candidate in candidates if candidate.key in members],
+        setup.space.genes,
+        setup.objectives,
+        setup.demands,
+    )
+    return front
+
+
+def _deploy(
+    run: RunDirectory,
+    setup: SearchSetup,
+    winners: Sequence[FrontRecord],
+    progress: Progress | None,
+) -> tuple[Path, ...]:
+    from analognas.deployment.network import Deployment, NamedNetwork
+    from analognas.deployment.winners import deploy_winners, named_baselines
+    from analognas.search_spaces import Architecture
+    from analognas.training import pick_device
+
+    predict = setup.scorer.intervals
+    picks = []
+    for winner in winners:
+        arch = Architecture.from_dict(winner.architecture)
+        picks.append(NamedNetwork(winner.name, arch, predict(arch)))
+    setting = Deployment(
+        task=setup.task,
+        space=setup.space,
+        hardware=setup.hardware,
+        chip=setup.chip,
+        seed=setup.config.seed,
+        device=str(pick_device(setup.config.device)),
+    )
+    return deploy_winners(
+        run.path,
+        setting,
+        picks,
+        baselines=named_baselines(setting, predict) if setup.config.baselines else (),
+        workers=setup.config.workers or 1,
+        progress=progress,
+    )
+
+
+def _nothing_feasible(candidates: Sequence[Candidate], setup: SearchSetup) -> str:
+    demands = setup.demands
+    message = f"None of the {len(candidates)} networks meets the demands in prediction."
+    best = max((candidate.scores[ACCURACY] for candidate in candidates), default=0.0)
+    if demands.min_accuracy is not None and best < demands.min_accuracy:
+        message += (
+            f" The tightest is `min_accuracy = {demands.min_accuracy:g}`: the best predicted accuracy "
+            f"after one day is {best:.4f}, so it must be at most {int(best * 1e4) / 1e4:g}."
+        )
+    least = min((candidate.scores["drop"] for candidate in candidates), default=1.0)
+    if demands.max_drop is not None and least > demands.max_drop:
+        message += f" The smallest predicted drop is {least:.4f}, but `max_drop` is {demands.max_drop:g}."
+    return message + " Relax the demands, the limits, or search longer."
+
+
+@contextmanager
+def interruptible(run: RunDirectory) -> Iterator[None]:
+    """Say how to go on when the disk is full or the user has stopped the run."""
+    hint = f"Nothing is lost: continue with `analognas resume {run.path}`."
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise KeyboardInterrupt(hint) from error
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise RunFailed(
+            f"No space left on device while writing {error.filename or run.path}. Free some space. "
+            f"{hint}"
+        ) from error

@@ -1,0 +1,199 @@
+"""From the settings of a search to everything it works with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from analognas.errors import UserError, checking
+from analognas.limits import make_fits, tightest_limit
+from analognas.search_spaces import make_space
+from analognas.searching.config import SearchConfig
+from analognas.searching.loop import Demands
+from analognas.searching.objectives import Objective, select_objectives
+from analognas.searching.samplers import SAMPLERS
+from analognas.searching.scoring import SurrogateScorer
+from analognas.searching.strategies import Problem, Strategy, batch_generator
+from analognas.searching.surrogate_choice import ChosenSurrogate, choose_surrogate
+from analognas.simulator import HARDWARE, HERMES_DEFAULT, SIMULATOR_VERSION, Hardware, hardware_with
+from analognas.simulator.chip import load_chip
+from analognas.surrogate_features import architecture_features
+from analognas.tasks import Limits, Task, load_task
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from analognas.search_spaces import Architecture, SearchSpace
+    from analognas.simulator.chip import ChipSpec
+
+PUBLISHED_LARGEST_DROP = 0.10  # constraint on the accuracy drop in the published AnalogNAS code
+FEASIBILITY_DRAWS = 20
+
+
+@dataclass(frozen=True, eq=False)
+class SearchSetup:
+    """The loaded parts of a search; made by `prepare`."""
+
+    config: SearchConfig
+    task: Task
+    space: SearchSpace
+    chip: ChipSpec
+    hardware: Hardware
+    limits: Limits
+    chosen: ChosenSurrogate
+    demands: Demands
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        return select_objectives(self.config.objectives)
+
+    @property
+    def fits(self) -> Callable[[Architecture], bool]:
+        return make_fits(self.space, self.limits, self.chip, self.config.max_energy_nJ)
+
+    @property
+    def scorer(self) -> SurrogateScorer:
+        return SurrogateScorer(
+            self.space,
+            self.chip,
+            self.chosen.surrogate,
+            partial(architecture_features, self.space, chip=self.chip),
+        )
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What must be said beside the results, in whole sentences."""
+        notes = [*self.chosen.warnings]
+        tile = self.hardware.tile
+        if (tile.rows, tile.columns) != (self.chip.rows, self.chip.columns):
+            notes.append(
+                f"The hardware {self.hardware.name} has tiles of {tile.rows} x {tile.columns}, the "
+                f"cores of the chip {self.chip.name} have {self.chip.rows} x {self.chip.columns}: "
+                "accuracy and cost belong to different splits of the layers."
+            )
+        if self.config.tpe_is_capped:
+            notes.append(
+                f"TPE searches {self.config.limit.candidates} candidates instead of "
+                f"{self.config.budget}: its time grows faster than their number. Use nsga2 for more."
+            )
+        return tuple(notes)
+
+    def strategy(self) -> Strategy:
+        problem = Problem(
+            genes=self.space.genes,
+            objectives=self.objectives,
+            constrained=self.demands.any,
+            population=self.config.population,
+        )
+        return SAMPLERS[self.config.sampler](problem, self.config.seed)
+
+    def provenance(self) -> dict[str, Any]:
+        """What the numbers of the run rest on; `resume` insists on the same."""
+        return {
+            "surrogate": self.chosen.to_dict(),
+            "hardware": self.hardware.name,
+            "hardware_hash": self.hardware.hash,
+            "simulator_version": SIMULATOR_VERSION,
+            "chip": self.chip.name,
+            "chip_hash": self.chip.hash,
+            "task_title": self.task.title,
+            "data_name": self.task.data_name,
+            "data_key": self.task.data_key,
+            "split": self.task.split,
+            "limits": {
+                "max_cores": min(self.limits.max_cores, self.chip.cores),
+                "max_parameters": self.limits.max_parameters,
+                "max_multiplications": self.limits.max_multiplications,
+                "max_energy_nJ": self.config.max_energy_nJ,
+                "min_accuracy": self.demands.min_accuracy,
+                "max_drop": self.demands.max_drop,
+            },
+            "space_size": str(self.space.count()),
+            "warnings": list(self.warnings),
+        }
+
+
+def prepare(config: SearchConfig, *, folder: Path | None = None) -> SearchSetup:
+    """Load task, space, chip, hardware and surrogate.
+
+    Args:
+        config: The settings.
+        folder: Of an earlier run: its stored hardware and chip are used, whatever became of the
+            files they were read from.
+
+    Raises:
+        UserError: A setting names something that does not exist or cannot be used.
+    """
+    chip_source = config.chip if folder is None else str(folder / "chip.toml")
+    with checking("chip"):
+        chip = load_chip(chip_source)
+    hardware = load_hardware(config) if folder is None else read_hardware(folder / "hardware.toml")
+    task = load_task(config.task, split=config.split, data=config.data, words=config.words)
+    with checking("space"):
+        space = make_space(config.space, input_shape=task.input_shape, n_classes=task.n_classes)
+    limits = replace(
+        task.limits,
+        max_cores=config.max_cores or task.limits.max_cores,
+        max_parameters=config.max_parameters or task.limits.max_parameters,
+    )
+    max_drop = config.max_drop
+    if max_drop is None and config.sampler == "analognas":
+        max_drop = PUBLISHED_LARGEST_DROP
+    return SearchSetup(
+        config=config,
+        task=task,
+        space=space,
+        chip=chip,
+        hardware=hardware,
+        limits=limits,
+        chosen=choose_surrogate(task, hardware, config.surrogate),
+        demands=Demands(config.min_accuracy, max_drop),
+    )
+
+
+def load_hardware(config: SearchConfig) -> Hardware:
+    """Return the hardware of a search: a preset, or a TOML file, with the overrides applied."""
+    name = config.hardware
+    if name is None:
+        hardware = HERMES_DEFAULT
+    elif name in HARDWARE:
+        hardware = HARDWARE[name]
+    elif name.endswith(".toml") or Path(name).exists():
+        hardware = read_hardware(Path(name))
+    else:
+        known = ", ".join(HARDWARE)
+        raise UserError(f"Unknown hardware {name!r}. Give a TOML file or one of: {known}.")
+    with checking("--set"):
+        return hardware_with(hardware, config.overrides)
+
+
+def read_hardware(path: Path) -> Hardware:
+    """Read a hardware file."""
+    with checking("hardware"):
+        return Hardware.from_toml(path)
+
+
+def check_feasible(setup: SearchSetup) -> None:
+    """Make sure that some network keeps the limits.
+
+    Raises:
+        UserError: None does; the message names the tightest limit and the nearest feasible value.
+    """
+    rng = batch_generator(setup.config.seed, "feasibility")
+    fits = setup.fits
+    genes = setup.space.genes
+    for _ in range(FEASIBILITY_DRAWS):
+        codes = {gene: values[int(rng.integers(len(values)))] for gene, values in genes.items()}
+        if setup.space.decode(codes, fits) is not None:
+            return
+    raise UserError(
+        tightest_limit(
+            setup.space,
+            setup.limits,
+            setup.chip,
+            rng=rng,
+            max_energy_nJ=setup.config.max_energy_nJ,
+        )
+    )

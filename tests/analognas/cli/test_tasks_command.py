@@ -1,0 +1,68 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import typer
+from typer.testing import CliRunner
+
+from analognas.cli.tasks import tasks
+from analognas.errors import UserError
+
+app = typer.Typer()
+app.command()(tasks)
+
+
+def run(*arguments: str) -> str:
+    result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert result.exit_code == 0
+    return result.output
+
+
+def test_without_a_name_all_tasks_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    tasks()
+    output = capsys.readouterr().out
+    assert "spoken digits, split by recording" in output
+    assert "1 x 8 x 8" in output
+
+
+def test_the_list_is_also_json() -> None:
+    assert [task["task"] for task in json.loads(run("--json"))] == ["kws", "digits"]
+
+
+def test_one_task_says_its_split_limits_and_provenance() -> None:
+    task = json.loads(run("kws", "--split", "speaker:theo", "--json"))
+    assert task["split"] == "speaker:theo"
+    assert task["input"] == [1, 49, 10]
+    assert (task["train"], task["validation"], task["test"]) == (2000, 500, 500)
+    assert task["limit of parameters"] == 300_000
+    assert "CC BY-SA 4.0" in task["provenance"]
+
+
+def test_a_folder_is_described_without_counting_silence_as_a_speaker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANALOGNAS_CACHE", str(tmp_path / "cache"))
+    root = tmp_path / "words"
+    rng = np.random.default_rng(0)
+    for word in ("yes", "zoom in"):
+        (root / word).mkdir(parents=True)
+        for speaker in "abc":
+            file = root / word / f"{speaker}_nohash_0.wav"
+            soundfile.write(file, rng.uniform(-0.5, 0.5, 16_000), 16_000)
+    (root / "_background_noise_").mkdir()
+    hum = rng.uniform(-0.5, 0.5, 80_000)
+    soundfile.write(root / "_background_noise_" / "hum.wav", hum, 16_000)
+    for name, speaker in (("validation", "b"), ("testing", "c")):
+        lines = [f"{word}/{speaker}_nohash_0.wav" for word in ("yes", "zoom in")]
+        (root / f"{name}_list.txt").write_text("\n".join(lines))
+    task = json.loads(run("kws", "--data", str(root), "--words", "yes,zoom in", "--json"))
+    assert task["classes"] == ["yes", "zoom in", "_silence_"]
+    assert task["train speakers"] == task["test speakers"] == 1
+    assert "so no class for unknown words" in task["notes"][0]
+
+
+def test_choices_without_a_task_are_refused() -> None:
+    with pytest.raises(UserError, match="name it, such as kws"):
+        tasks(words="yes,no")
