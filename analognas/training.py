@@ -73,8 +73,8 @@ class TrainedNetwork:
 
     @property
     def digital(self) -> torch.nn.Module:
-        """The trained weights in ordinary torch layers, in evaluation mode."""
-        return to_digital(self.analog).eval()
+        """What was trained, without analog effects: ordinary layers that clip their inputs."""
+        return to_digital(self.analog, clip_inputs=True).eval()
 
     @property
     def state(self) -> dict[str, Tensor]:

@@ -70,12 +70,10 @@ class Architecture:
         space: Family that the network belongs to, for example `conv` or `resnet`.
         input_shape: Channels, height, width of one input.
         choices: The blocks from the stem to the last, in order.
-        key: Twelve hexadecimal digits, a hash of input shape and blocks. Equal networks have equal
-        keys.
+        key: Hash of input shape and blocks, 12 hexadecimal digits. Equal networks have equal keys.
 
     Raises:
-        ValueError: The blocks cannot follow each other (sizes, channels, kernels larger than their
-        map).
+        ValueError: The blocks cannot follow each other (sizes, channels, too large kernels).
     """
 
     space: str

@@ -39,8 +39,7 @@ def output_size(size: Size, stride: Size) -> Size:
 def padding(size: Size, kernel: Size, stride: Size) -> Size:
     """Symmetric padding with which a convolution puts out `output_size(size, stride)`.
 
-    Per axis `p = max(0, ceil(((ceil(n / s) - 1) s + k - n) / 2))`; for odd kernels this is `k // 2`
-    or, where the last padded row is never read, one less than that at most.
+    Per axis `p = max(0, ceil(((ceil(n / s) - 1) s + k - n) / 2))`, which is `k // 2` for odd `k`.
 
     Raises:
         ValueError: No symmetric padding does it (an even kernel with stride 1).

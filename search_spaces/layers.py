@@ -22,8 +22,7 @@ class LayerSpec:
         name: Path of the module in the built network.
         kernel, stride, padding: Rows and columns.
         input_size, output_size: Height and width of the feature maps.
-        parameters: Weights and bias of the layer (convolutions have no bias; batch norm is not
-        counted).
+        parameters: Weights and bias of the layer, without batch norm (convolutions have no bias).
         multiplications: Per inference of one input.
         block: Index of the block it belongs to; the head has one more than the last block.
         branch: 1, 2, ... within its block; 0 for the projection of a shortcut.

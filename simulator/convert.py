@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -50,13 +51,36 @@ def to_analog(
     return AnalogModel(network, hardware).train(model.training)
 
 
-def to_digital(analog: AnalogModel) -> nn.Module:
-    """Copy the network with its present weights as ordinary layers, without analog effects."""
+@dataclass(frozen=True)
+class ClipInput:
+    """Forward pre-hook of a digital layer: saturate its input as the DAC does, do not round."""
+
+    bound: float
+
+    def __call__(self, layer: nn.Module, args: tuple[Tensor, ...]) -> tuple[Tensor]:
+        return (args[0].clamp(-self.bound, self.bound),)
+
+
+def to_digital(analog: AnalogModel, *, clip_inputs: bool = False) -> nn.Module:
+    """Copy the network with its present weights as ordinary layers, without analog effects.
+
+    Args:
+        analog: In any state.
+        clip_inputs: Keep the saturation at the input ranges, which the weights were trained with:
+            the network that HWA training has optimised, in full precision and without noise.
+    """
     layers = dict(_all_analog(analog.network))
     # The deep copy meets each analog layer's digital part in its place, not its tiles.
-    memo: dict[int, object] = {id(x): copy.deepcopy(x.digital) for x in layers.values()}
-    network = copy.deepcopy(analog.network, memo)
-    return network
+    memo: dict[int, object] = {}
+    for layer in layers.values():
+        if id(layer) in memo:
+            continue
+        digital = copy.deepcopy(layer.digital)
+        bound = layer.input_range.item()
+        if clip_inputs and layer.hardware.converters.dac_bits is not None and bound > 0:
+            digital.register_forward_pre_hook(ClipInput(bound))
+        memo[id(layer)] = digital
+    return copy.deepcopy(analog.network, memo)
 
 
 def program(analog: AnalogModel, *, chips: int | Sequence[int], generator: torch.Generator) -> None:

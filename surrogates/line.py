@@ -27,9 +27,13 @@ class Line:
     centre: float = 0.0
     slope: float = 0.0
 
-    def __call__(self, log10_t_s: FloatArray, x: FloatArray) -> FloatArray:
+    def accuracy(self, log10_t_s: FloatArray, x: FloatArray) -> FloatArray:
         level = np.interp(log10_t_s, self.log10_t_s, self.level)
-        return level + self.slope * (x - self.centre)
+        return np.clip(level + self.advantage(x), 0.0, 1.0)
+
+    def advantage(self, x: FloatArray) -> FloatArray:
+        """Accuracy above that of the average network at the same time; it orders networks."""
+        return self.slope * (x - self.centre)
 
 
 class LineSurrogate:
@@ -74,7 +78,7 @@ class LineSurrogate:
         mean = self._apply(self._mean, features)
         lower, upper = interval(mean, self._scores, level)
         low = np.minimum(self._apply(self._low, features), mean)
-        rank_score = self._mean(*self._inputs(features))
+        rank_score = self._mean.advantage(self._inputs(features)[1])
         return Prediction(mean, lower, upper, quantile_05=low, rank_score=rank_score)
 
     def to_json(self) -> str:
@@ -113,7 +117,7 @@ class LineSurrogate:
         return matrix[:, -1], x
 
     def _apply(self, line: Line, features: pd.DataFrame) -> FloatArray:
-        return np.clip(line(*self._inputs(features)), 0.0, 1.0)
+        return line.accuracy(*self._inputs(features))
 
     def _fit_line(self, features: pd.DataFrame, targets: pd.DataFrame, column: str) -> Line:
         log10_t_s, x = self._inputs(features)

@@ -108,7 +108,7 @@ def measure_on_test_part(setting: Deployment, trained: Any) -> Evaluation:
 
 
 def write_checked_onnx(path: Path, setting: Deployment, network: nn.Module, key: str) -> None:
-    """Write a digital network as ONNX; where onnxruntime is installed, prove that it is the same."""
+    """Write a digital network as ONNX; where onnxruntime is installed, check that it agrees."""
     task = setting.task
     metadata = {
         "key": key,

@@ -78,7 +78,8 @@ def _listen(connection: Connection, one: _Running[Job], report: Report) -> bool:
         one.process.join()
         raise RunFailed(
             f"The process that worked on {one.name} ended with code {one.process.exitcode}, "
-            "perhaps for want of memory. What was finished is kept; go on with fewer `--workers`."
+            "perhaps for want of memory. What was finished is kept; go on with fewer `--workers`. "
+            'A script of your own must start its work under `if __name__ == "__main__":`.'
         ) from None
     if message is None:
         return True

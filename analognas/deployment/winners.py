@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,7 +46,7 @@ def deploy_winners(
     picks: Sequence[Pick],
     *,
     baselines: Sequence[Pick] = (),
-    workers: int = 1,
+    workers: int | None = None,
     progress: Progress | None = None,
 ) -> tuple[Path, ...]:
     """Train, deploy and measure networks; every one gets a bundle in `winners/` of the run folder.
@@ -58,7 +59,8 @@ def deploy_winners(
         setting: Task, space, hardware, chip, seed.
         picks: The picks of the search; a network that is picked twice is trained once.
         baselines: Networks that go through the same pipeline for comparison.
-        workers: Processes that share the work; with 1 it is done in this process.
+        workers: Processes that share the work, by default one a core (a GPU: one in all); with 1 it
+            is done in this process.
         progress: Told how far all networks are together, in percent of one network each.
 
     Returns:
@@ -75,6 +77,8 @@ def deploy_winners(
         if progress is not None:
             progress(sum(done), 100 * len(jobs), message)
 
+    if workers is None:
+        workers = (os.cpu_count() or 1) if setting.device == "cpu" else 1
     if workers > 1 and len(todo) > 1:
         named = [(jobs[index].pick.name, jobs[index]) for index in todo]
         run_in_processes(_deploy, named, workers=workers, report=report)

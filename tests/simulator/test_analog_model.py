@@ -256,6 +256,18 @@ def test_the_model_given_is_left_untouched_and_comes_back() -> None:
     assert all(torch.equal(value, before[name]) for name, value in back.state_dict().items())
 
 
+def test_the_digital_copy_can_keep_the_saturation_of_the_inputs() -> None:
+    layer = nn.Linear(4, 3)
+    analog = to_analog(layer, HERMES_DEFAULT)
+    for _, twin in analog_layers(analog):
+        twin.input_range.data.fill_(0.5)
+    x = normal(6, 4, dtype=torch.float32)
+    with torch.no_grad():
+        clipped = to_digital(analog, clip_inputs=True)(x)
+        torch.testing.assert_close(clipped, layer(x.clamp(-0.5, 0.5)))
+        torch.testing.assert_close(to_digital(analog)(x), layer(x))
+
+
 def test_layers_can_be_kept_digital() -> None:
     network = small_network()
     analog = to_analog(network, IDEAL, keep_digital=["0", "11"])

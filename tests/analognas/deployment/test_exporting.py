@@ -29,7 +29,7 @@ def run(tmp_path: Path, setting: Deployment, picks: list[NamedNetwork]) -> Path:
     journal.create()
     journal.append(Batch(0, 1.0, ({"gene": 1},) * 3, keys, candidates))
     (path / "front.csv").write_text(f"key,picked for\n{keys[0]},accuracy\n{SCORED},\n")
-    deploy_winners(path, setting, picks)
+    deploy_winners(path, setting, picks, workers=1)
     return path
 
 

@@ -22,7 +22,7 @@ from analognas.deployment.network import write_checked_onnx
 def test_every_network_gets_a_bundle_that_reads_back(
     tmp_path: Path, setting: Deployment, picks: list[NamedNetwork]
 ) -> None:
-    folders = deploy_winners(tmp_path, setting, picks)
+    folders = deploy_winners(tmp_path, setting, picks, workers=1)
     assert [folder.name for folder in folders] == [
         f"{pick.name}-{pick.architecture.key}" for pick in picks
     ]
@@ -66,7 +66,7 @@ def test_what_is_finished_is_not_done_again(
     leftover.mkdir()
     told: list[tuple[int, int]] = []
     deploy_winners(
-        tmp_path, setting, picks, progress=lambda done, total, _: told.append((done, total))
+        tmp_path, setting, picks, workers=1, progress=lambda done, total, _: told.append((done, total))
     )
     assert [pick.architecture.key for pick in picks] == methods.TRAINED
     assert not leftover.exists()
@@ -74,7 +74,7 @@ def test_what_is_finished_is_not_done_again(
     assert told == sorted(told)
     assert told[-1] == (200, 200)
     (folders[0] / files.EVALUATION).write_text("{")
-    deploy_winners(tmp_path, setting, picks)
+    deploy_winners(tmp_path, setting, picks, workers=1)
     assert methods.TRAINED[2:] == [picks[0].architecture.key]
     deploy_winners(tmp_path, replace(setting, chips=5), picks[1:])
     assert methods.TRAINED[3:] == [picks[1].architecture.key]
@@ -94,10 +94,10 @@ def test_a_failure_leaves_no_half_bundle(
 ) -> None:
     in_vain = replace(setting.methods, train=methods.train_in_vain)
     with pytest.raises(RuntimeError, match="no training of"):
-        deploy_winners(tmp_path, replace(setting, methods=in_vain), picks)
+        deploy_winners(tmp_path, replace(setting, methods=in_vain), picks, workers=1)
     full = replace(setting.methods, write_onnx=methods.write_onnx_on_a_full_disk)
     with pytest.raises(OSError, match="No space"):
-        deploy_winners(tmp_path, replace(setting, methods=full), picks)
+        deploy_winners(tmp_path, replace(setting, methods=full), picks, workers=1)
     assert list((tmp_path / "winners").iterdir()) == []
 
 
@@ -118,7 +118,7 @@ def test_results_do_not_depend_on_the_number_of_workers(
     tmp_path: Path, setting: Deployment, picks: list[NamedNetwork]
 ) -> None:
     told: list[tuple[int, int]] = []
-    alone = deploy_winners(tmp_path / "alone", setting, picks)
+    alone = deploy_winners(tmp_path / "alone", setting, picks, workers=1)
     shared = deploy_winners(
         tmp_path / "shared",
         setting,
