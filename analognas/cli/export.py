@@ -20,14 +20,16 @@ def export(
     """Export a network: weights, ONNX, placement, accuracy over time, cost, and a README."""
     from analognas.cli.output import progress, say, show_table
     from analognas.deployment.exporting import export_pick
-    from analognas.reporting.tables import accuracy_columns, accuracy_rows
+    from analognas.reporting.tables import ACCURACY_FORMATS, accuracy_records
 
     with progress("training (percent)", 100) as bar:
         bundle = export_pick(run, pick, out, train=train, progress=bar.update)
+    records = accuracy_records(bundle)
     show_table(
         f"{bundle.title} {bundle.key}, accuracy on the test part",
-        accuracy_columns(bundle),
-        accuracy_rows(bundle),
+        tuple(records[0]),
+        [list(record.values()) for record in records],
         as_json=json,
+        formats=ACCURACY_FORMATS,
     )
     say(f"Written to {out}.")

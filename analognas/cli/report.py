@@ -11,21 +11,23 @@ def report(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Write report.html from the files of a run, and show its networks."""
-    from analognas.cli.output import say, show_table
+    from analognas.cli.output import say, show_json, show_table
     from analognas.deployment.bundle import read_bundles
     from analognas.deployment.winners import FOLDER
     from analognas.reporting import write_report
-    from analognas.reporting.tables import NETWORK_FORMATS, network_columns, network_rows
+    from analognas.reporting.tables import TERMINAL_FORMATS, network_records
     from analognas.simulator.chip import COST_SCOPE
 
     path = write_report(run)
-    bundles = read_bundles(run / FOLDER)
-    show_table(
-        f"Networks of {run}, accuracy on the test part",
-        network_columns(bundles),
-        network_rows(bundles),
-        as_json=json,
-        note=COST_SCOPE,
-        formats=NETWORK_FORMATS,
-    )
+    records = network_records(read_bundles(run / FOLDER))
+    if json:
+        show_json(records)
+    else:
+        show_table(
+            f"Networks of {run}, accuracy on the test part",
+            tuple(TERMINAL_FORMATS),
+            [[record[column] for column in TERMINAL_FORMATS] for record in records],
+            note=COST_SCOPE,
+            formats=TERMINAL_FORMATS,
+        )
     say(f"Written to {path}.")

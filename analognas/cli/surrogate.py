@@ -59,7 +59,7 @@ def evaluate(
     chip: Annotated[str, typer.Option(help=CHIP_HELP)] = "hermes",
     all_times: Annotated[
         bool,
-        typer.Option("--all-times", help="Show every time, not the accuracy after a day only."),
+        typer.Option("--all-times", help="Show every time, not one day only."),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -101,7 +101,10 @@ def _records(name: str, result: "SurrogateEvaluation") -> list[dict[str, object]
         "simulator_version": about.simulator_version,
         "architectures": about.architectures,
     }
-    return [{**origin, **row} for row in result.scores.to_dict("records")]
+    return [
+        {**origin, **dict(zip(result.scores.columns, row, strict=True))}
+        for row in result.scores.itertuples(index=False, name=None)
+    ]
 
 
 def _show(name: str, result: "SurrogateEvaluation", *, all_times: bool) -> None:
