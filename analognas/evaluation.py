@@ -105,23 +105,31 @@ def accuracy_over_time(
     times_s: Sequence[float] = tuple(EVALUATION_TIMES_S.values()),
 ) -> AccuracyOverTime:
     """Program, age and read `chips` chips; `path` (seed, key) names the random streams."""
+    correct = correct_over_time(analog, data, chips=chips, path=path, times_s=times_s)
+    shares = correct.mean(axis=2)
+    return AccuracyOverTime(tuple(times_s), tuple(tuple(map(float, row)) for row in shares))
+
+
+@torch.no_grad()
+def correct_over_time(
+    analog: AnalogModel,
+    data: Part,
+    *,
+    chips: int,
+    path: tuple[int, str],
+    times_s: Sequence[float] = tuple(EVALUATION_TIMES_S.values()),
+) -> NDArray[np.bool_]:
+    """Which answers are right, `(times, chips, N)`; see `accuracy_over_time`."""
     seed, key = path
     program(analog, chips=chips, generator=spawn_generator(seed, key, "program"))
     rows = []
     for t_s in times_s:
         set_time(analog, t_s=t_s, generator=spawn_generator(seed, key, "time", repr(t_s)))
-        correct = _correct_by_chip(analog, data, chips)
-        rows.append(tuple(float(c) / len(data) for c in correct))
-    return AccuracyOverTime(tuple(times_s), tuple(rows))
+        rows.append(_answers(analog, data, chips).numpy() == data.labels)
+    return np.stack(rows)
 
 
-@torch.no_grad()
-def _correct_by_chip(analog: AnalogModel, data: Part, chips: int) -> NDArray[np.int64]:
-    return predictions_by_chip(analog, data, chips).eq(torch.from_numpy(data.labels)).sum(1).numpy()
-
-
-@torch.no_grad()
-def predictions_by_chip(analog: AnalogModel, data: Part, chips: int) -> torch.Tensor:
+def _answers(analog: AnalogModel, data: Part, chips: int) -> torch.Tensor:
     """Class that every chip answers for every input, `(chips, N)` on the CPU."""
     device = next(analog.parameters()).device
     inputs = torch.from_numpy(data.inputs)

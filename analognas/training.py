@@ -221,7 +221,8 @@ def _optimizers(
         [
             {"params": matrices, "weight_decay": recipe.weight_decay},
             {"params": others, "weight_decay": 0.0},
-        ]
+        ],
+        fused=True,
     )
     return network, torch.optim.SGD(ranges)
 

@@ -60,8 +60,6 @@ class LineSurrogate:
     ) -> Self:
         """See `Surrogate.fit`."""
         self.description = description
-        self._mean = self._fit_line(features, targets, "mean")
-        self._low = self._fit_line(features, targets, "low")
         scores = conformity_scores(
             lambda seen, labels, new: self._apply(self._fit_line(seen, labels, "mean"), new),
             features,
@@ -69,6 +67,8 @@ class LineSurrogate:
             folds=CALIBRATION_FOLDS,
         )
         self._scores = tuple(scores.tolist())
+        self._mean = self._fit_line(features, targets, "mean")
+        self._low = self._fit_line(features, targets, "low")
         return self
 
     def predict(self, features: pd.DataFrame, *, level: float = DEFAULT_LEVEL) -> Prediction:

@@ -10,11 +10,13 @@ from analognas import __version__
 from analognas.cli.chips import chips
 from analognas.cli.data import data_app
 from analognas.cli.door import Door
+from analognas.cli.evaluate import evaluate
 from analognas.cli.export import export
 from analognas.cli.label import label
 from analognas.cli.output import say
 from analognas.cli.report import report
 from analognas.cli.spaces import spaces
+from analognas.cli.surrogate import surrogate_app
 from analognas.cli.tasks import tasks
 
 RUNS = "Find networks"
@@ -28,11 +30,15 @@ COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
     (LOOK, tasks),
     (LOOK, spaces),
     (LOOK, chips),
+    (MEASURE, evaluate),
     (MEASURE, label),
 )
 
 # Help panel, name, and the application of the commands that have subcommands.
-GROUPS: tuple[tuple[str, str, typer.Typer], ...] = ((LOOK, "data", data_app),)
+GROUPS: tuple[tuple[str, str, typer.Typer], ...] = (
+    (LOOK, "data", data_app),
+    (MEASURE, "surrogate", surrogate_app),
+)
 
 
 def main() -> None:

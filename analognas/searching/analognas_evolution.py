@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analognas.searching.candidates import Codes, Verdict
-from analognas.searching.strategies import Genes, Problem, batch_generator
+from analognas.searching.strategies import Genes, Problem, batch_generator, check_codes
 
 POPULATION = 200
 FITNESS = "accuracy@1day"
@@ -85,6 +85,7 @@ class AnalogNasEvolution:
         return [dict(codes) for codes in self._asked]
 
     def replay(self, batch: int, codes: Sequence[Codes]) -> None:
+        check_codes(self._genes, codes)
         self._asked = [dict(proposal) for proposal in codes]
 
     def tell(self, verdicts: Sequence[Verdict | None]) -> None:

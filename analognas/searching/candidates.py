@@ -13,7 +13,8 @@ Codes: TypeAlias = Mapping[str, int | str]
 class Candidate:
     """One network of a search and everything that is known of it before it is trained.
 
-    `scores` has one value for every entry of OBJECTIVES; `architecture` is `Architecture.to_dict()`.
+    `scores` has one value for every entry of OBJECTIVES, `architecture` is what
+    `Architecture.to_dict()` gives.
     """
 
     key: str

@@ -111,7 +111,7 @@ class SearchConfig:
         if content.get("format_version") != FORMAT_VERSION:
             raise UserError(
                 f"`format_version` must be {FORMAT_VERSION}, but got "
-                f"{content.get('format_version')!r}. Use the version of analognas that made the run."
+                f"{content.get('format_version')!r}. Use the analognas that made the run."
             )
         del content["format"], content["format_version"]
         return make_config(content)
@@ -119,7 +119,7 @@ class SearchConfig:
 
 @dataclass(frozen=True)
 class Budget:
-    """When a search ends: after so many different networks, or so many seconds; None is no limit."""
+    """When a search ends: after so many different networks or seconds; None is no limit."""
 
     candidates: int | None = None
     seconds: float | None = None
@@ -143,4 +143,6 @@ def make_config(values: Mapping[str, Any]) -> SearchConfig:
     try:
         return TypeAdapter(SearchConfig).validate_python(dict(values))
     except ValidationError as error:
-        raise UserError(describe_validation_error(error, "search settings", SearchConfig)) from error
+        raise UserError(
+            describe_validation_error(error, "search settings", SearchConfig)
+        ) from error

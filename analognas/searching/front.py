@@ -92,17 +92,15 @@ def name_picks(
     )
 
 
-def pick(
-    front: Sequence[FrontRecord], choice: str, objectives: Sequence[Objective]
-) -> FrontRecord:
+def pick(front: Sequence[FrontRecord], choice: str, objectives: Sequence[Objective]) -> FrontRecord:
     """Choose one network of a front.
 
     Args:
         front: Members, in any order.
-        choice: "accuracy" (highest predicted accuracy after one day), "energy" (least energy), "knee"
-            (nearest to the best value of every objective at once) or a member's key, which may
-            be shortened. "energy" and "knee" look at the useful part of the front only: members
-            at most MARGIN less accurate than the most accurate one.
+        choice: "accuracy" (highest predicted accuracy after one day), "energy" (least energy),
+            "knee" (nearest to the best value of every objective at once) or a member's key, which
+            may be shortened. "energy" and "knee" look at the useful part of the front only:
+            members at most MARGIN less accurate than the most accurate one.
         objectives: Those of the search, for the knee.
 
     Raises:

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import warnings
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from analognas.searching.candidates import Codes, Verdict
-from analognas.searching.strategies import Genes, Problem, batch_seed
+from analognas.searching.strategies import Genes, Problem, batch_seed, check_codes
 
 NSGA2_POPULATION = 50
 # Half of the genes of a network play no part in it; with the usual one mutation a child most
 # proposals of a converged population would be networks that are known already.
-MUTATED_GENES = 4.0
+MUTATED_GENES = 8.0
 LARGEST_MUTATED_SHARE = 0.2
 BATCH_SIZE = 50
 TPE_STARTUP_TRIALS = 50
+TPE_BATCH_SIZE = 10
 CONSTRAINT = "violation"
 
 MakeSampler = Callable[[int], BaseSampler]  # seed -> sampler
@@ -44,6 +48,7 @@ class OptunaStrategy:
         self._seed = seed
         self._make_sampler = make_sampler
         self._batch_size = batch_size
+        self._genes = problem.genes
         self._distributions = distributions(problem.genes)
         self._asked: list[Trial] = []
         self._told: set[str] = set()
@@ -63,15 +68,14 @@ class OptunaStrategy:
         return [dict(trial.params) for trial in self._asked]
 
     def replay(self, batch: int, codes: Sequence[Codes]) -> None:
+        check_codes(self._genes, codes)
         for proposal in codes:
             self._study.enqueue_trial(dict(proposal))
-        replayed = self.ask(batch, len(codes))
+        self.ask(batch, len(codes))
         for trial in self._asked:
-            # Optuna draws lazily and a given trial draws nothing; only a draw makes NSGA-II note the
-            # trial's generation and its parents.
+            # Optuna draws lazily and a given trial draws nothing; only a draw makes NSGA-II note
+            # the trial's generation and its parents.
             _ = trial.relative_params
-        if replayed != [dict(proposal) for proposal in codes]:
-            raise ValueError(f"The proposals of batch {batch} do not belong to this search space.")
 
     def tell(self, verdicts: Sequence[Verdict | None]) -> None:
         for trial, verdict in zip(self._asked, verdicts, strict=False):
@@ -87,7 +91,7 @@ class OptunaStrategy:
 
 
 class FixedSpaceNSGAII(NSGAIISampler):
-    """NSGA-II that is told its search space instead of finding it out from all trials every time."""
+    """NSGA-II that is told its search space instead of finding it out from all trials."""
 
     def __init__(self, space: dict[str, BaseDistribution], **settings: Any) -> None:
         super().__init__(**settings)
@@ -122,9 +126,16 @@ def tpe(problem: Problem, seed: int) -> OptunaStrategy:
     return OptunaStrategy(
         problem,
         seed,
-        make_sampler=lambda seed: TPESampler(n_startup_trials=TPE_STARTUP_TRIALS, seed=seed),
-        batch_size=10,
+        make_sampler=partial(make_tpe, TPE_STARTUP_TRIALS),
+        batch_size=TPE_BATCH_SIZE,
     )
+
+
+def make_tpe(startup_trials: int, seed: int) -> TPESampler:
+    """All genes are drawn together: drawn one by one, most proposals are known networks."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        return TPESampler(n_startup_trials=startup_trials, multivariate=True, seed=seed)
 
 
 def random_search(problem: Problem, seed: int) -> OptunaStrategy:

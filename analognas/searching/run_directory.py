@@ -99,7 +99,9 @@ class RunDirectory:
 
 
 @contextlib.contextmanager
-def create_run(path: Path, config: SearchConfig, files: Mapping[str, str]) -> Iterator[RunDirectory]:
+def create_run(
+    path: Path, config: SearchConfig, files: Mapping[str, str]
+) -> Iterator[RunDirectory]:
     """Make a run folder and hold its lock.
 
     Args:

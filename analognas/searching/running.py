@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +21,8 @@ from analognas.searching.front import (
     pick_winners,
     write_front,
 )
-from analognas.searching.loop import Progress, SearchLoop, feasible
+from analognas.searching.loop import Demands, Progress, SearchLoop, feasible
+from analognas.searching.objectives import select_objectives
 from analognas.searching.run_directory import RunDirectory, create_run, open_run, refuse_used
 from analognas.searching.setup import SearchSetup, check_feasible, prepare
 from analognas.searching.study_storage import LiveStudy, write_study
@@ -103,7 +105,7 @@ def _check_unchanged(run: RunDirectory, setup: SearchSetup) -> None:
         changed.append("the surrogate")
     if changed:
         raise UserError(
-            f"{run.path} cannot be continued: {' and '.join(changed)} changed since it was started. "
+            f"{run.path} cannot be continued: {' and '.join(changed)} changed since its start. "
             "Start a new search, or restore what it was made with (see environment.json)."
         )
 
@@ -139,7 +141,12 @@ def _search(run: RunDirectory, setup: SearchSetup, progress: Progress | None) ->
         if not front:
             raise UserError(_nothing_feasible(list(loop.candidates.values()), setup))
         winners = pick_winners(front, setup.config.winners, setup.objectives)
-        bundles = _deploy(run, setup, winners, progress) if winners else ()
+        bundles: tuple[Path, ...] = ()
+        if winners or setup.config.baselines:
+            from analognas.reporting import write_report
+
+            bundles = _deploy(run, setup, winners, progress)
+            write_report(run.path)
     return SearchResult(
         directory=run.path,
         config=setup.config,
@@ -156,7 +163,7 @@ def _search(run: RunDirectory, setup: SearchSetup, progress: Progress | None) ->
 def write_results(run: RunDirectory, setup: SearchSetup) -> tuple[FrontRecord, ...]:
     """Write the front of everything in the journal, as CSV and as a study for optuna-dashboard."""
     candidates = [one for batch in run.journal.read() for one in batch.candidates]
-    front = pareto_front(feasible(candidates, setup.demands), setup.objectives)
+    front = read_front(run)
     write_front(run.front_path, front, setup.objectives, setup.chosen.basis)
     members = {member.key for member in front}
     write_study(
@@ -167,6 +174,19 @@ def write_results(run: RunDirectory, setup: SearchSetup) -> tuple[FrontRecord, .
         setup.demands,
     )
     return front
+
+
+def read_front(run: RunDirectory) -> tuple[FrontRecord, ...]:
+    """Return the front of a run folder, also of one that is still searching or was interrupted.
+
+    Raises:
+        UserError: The folder holds no run, or a damaged one.
+    """
+    config = run.config()
+    stored = run.provenance().get("limits", {})
+    demands = Demands(stored.get("min_accuracy"), stored.get("max_drop"))
+    candidates = [one for batch in run.journal.read() for one in batch.candidates]
+    return pareto_front(feasible(candidates, demands), select_objectives(config.objectives))
 
 
 def _deploy(
@@ -198,7 +218,7 @@ def _deploy(
         setting,
         picks,
         baselines=named_baselines(setting, predict) if setup.config.baselines else (),
-        workers=setup.config.workers or 1,
+        workers=setup.config.workers or os.cpu_count() or 1,
         progress=progress,
     )
 
@@ -209,12 +229,14 @@ def _nothing_feasible(candidates: Sequence[Candidate], setup: SearchSetup) -> st
     best = max((candidate.scores[ACCURACY] for candidate in candidates), default=0.0)
     if demands.min_accuracy is not None and best < demands.min_accuracy:
         message += (
-            f" The tightest is `min_accuracy = {demands.min_accuracy:g}`: the best predicted accuracy "
-            f"after one day is {best:.4f}, so it must be at most {int(best * 1e4) / 1e4:g}."
+            f" The tightest is `min_accuracy = {demands.min_accuracy:g}`: the best predicted "
+            f"accuracy after one day is {best:.4f}, so ask for {int(best * 1e4) / 1e4:g} at most."
         )
     least = min((candidate.scores["drop"] for candidate in candidates), default=1.0)
     if demands.max_drop is not None and least > demands.max_drop:
-        message += f" The smallest predicted drop is {least:.4f}, but `max_drop` is {demands.max_drop:g}."
+        message += (
+            f" The smallest predicted drop is {least:.4f}, but `max_drop` is {demands.max_drop:g}."
+        )
     return message + " Relax the demands, the limits, or search longer."
 
 

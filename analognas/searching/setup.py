@@ -76,7 +76,7 @@ class SearchSetup:
         if self.config.tpe_is_capped:
             notes.append(
                 f"TPE searches {self.config.limit.candidates} candidates instead of "
-                f"{self.config.budget}: its time grows faster than their number. Use nsga2 for more."
+                f"{self.config.budget}: its time grows faster than their number. Use nsga2 then."
             )
         return tuple(notes)
 

@@ -1,7 +1,7 @@
 """Who proposes the next candidates: Optuna's samplers and the published evolution, one protocol.
 
-A strategy keeps no random state between batches: what batch `b` draws follows from the seed, `b` and
-the verdicts told so far. So a search that is told its own journal goes on exactly as if it had
+A strategy keeps no random state between batches: what batch `b` draws follows from the seed, `b`
+and the verdicts told so far. So a search that is told its own journal goes on exactly as if it had
 never stopped.
 """
 
@@ -54,12 +54,28 @@ class Strategy(Protocol):
         ...
 
     def replay(self, batch: int, codes: Sequence[Codes]) -> None:
-        """Take the proposals of an earlier process as the own ones of this batch."""
+        """Take the proposals of an earlier process as the own ones of this batch.
+
+        Raises:
+            ValueError: They are genotypes of another space.
+        """
         ...
 
     def tell(self, verdicts: Sequence[Verdict | None]) -> None:
-        """Learn what became of the first proposals of the last batch; the rest was not looked at."""
+        """Learn what became of the first proposals of the last batch; the rest is dropped."""
         ...
+
+
+def check_codes(genes: Genes, proposals: Sequence[Codes]) -> None:
+    """Raise a ValueError unless every proposal is a genotype of this space."""
+    for codes in proposals:
+        if codes.keys() != genes.keys():
+            raise ValueError(
+                f"A genotype must have the genes {', '.join(genes)}, but got {', '.join(codes)}."
+            )
+        for gene, value in codes.items():
+            if value not in genes[gene]:
+                raise ValueError(f"Gene {gene!r} must be one of {genes[gene]}, but got {value!r}.")
 
 
 def batch_seed(seed: int, *path: str | int) -> int:

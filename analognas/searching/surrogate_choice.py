@@ -76,9 +76,9 @@ def choose_surrogate(task: Task, hardware: Hardware, wanted: str | None = None) 
     if not near:
         known = ", ".join(fitted) or "none"
         raise UserError(
-            f"No surrogate is fitted for the task {task.name!r} (fitted: {known}). Make labels with "
-            f"`analognas label --task {task.name}`, fit one with `analognas surrogate fit`, and give "
-            "its file with --surrogate."
+            f"No surrogate is fitted for the task {task.name!r} (fitted: {known}). Make labels "
+            f"with `analognas label --task {task.name}`, fit one with `analognas surrogate fit`, "
+            "and give its file with --surrogate."
         )
     name = max(near, key=lambda name: near[name])
     return ChosenSurrogate(name, fitted[name], _warnings(fitted[name].description, task, hardware))
@@ -124,13 +124,14 @@ def _warnings(
         )
     elif description.data_key != task.data_key:
         found.append(
-            f"Predictions come from a surrogate fitted on other content of {task.data_name} or with "
-            "other settings: for this data set they are a guess."
+            f"Predictions come from a surrogate fitted on other content of {task.data_name}, or "
+            "with other settings: for this data set they are a guess."
         )
     if description.hardware_hash != hardware.hash:
         found.append(
-            f"Predictions come from a surrogate fitted for the hardware {description.hardware} "
-            f"({description.hardware_hash}): for {hardware.name} ({hardware.hash}) they are a guess."
+            f"Predictions come from a surrogate fitted for hardware {description.hardware} "
+            f"({description.hardware_hash}): for {hardware.name} ({hardware.hash}) they are a "
+            "guess."
         )
     if description.simulator_version != SIMULATOR_VERSION:
         found.append(

@@ -11,11 +11,17 @@ from scipy.special import expit
 from analognas.surrogates import LabelTable
 
 TIMES_S = (1.0, 3_600.0, 86_400.0, 2_592_000.0, 31_536_000.0)
+SEED_SD = 0.02
 MakeTable = Callable[..., tuple[LabelTable, pd.DataFrame]]
 
 
 def make_label_table(
-    networks: int = 40, *, chips: int = 4, replicated: int = 8, seed_sd: float = 0.02, seed: int = 0
+    networks: int = 40,
+    *,
+    chips: int = 4,
+    replicated: int = 8,
+    times_s: tuple[float, ...] = TIMES_S,
+    seed: int = 0,
 ) -> tuple[LabelTable, pd.DataFrame]:
     """Labels and features; width and kind matter, five columns do not."""
     rng = np.random.default_rng(seed)
@@ -35,9 +41,9 @@ def make_label_table(
     for index, key in enumerate(keys):
         odds = 1.2 * (log10_parameters[index] - 4.0) - 1.5 * depthwise[index] + 1.0
         for training in range(3 if index < replicated else 1):
-            luck = seed_sd * rng.normal()
+            luck = SEED_SD * rng.normal()
             rows.append(network_row(key, training, parameters=int(10 ** log10_parameters[index])))
-            for t_s in TIMES_S:
+            for t_s in times_s:
                 mean = expit(odds - 0.05 * np.log10(t_s)) + luck
                 accuracy = np.clip(mean + 0.01 * rng.normal(size=chips), 0.0, 1.0)
                 labels += [

@@ -1,6 +1,7 @@
 """Ranking metrics, ties and constants among them."""
 
 import math
+import random
 
 import numpy as np
 import pytest
@@ -31,8 +32,8 @@ def tau_b_by_counting(a: list[float], b: list[float]) -> float:
 
 
 @given(VALUES, st.randoms())
-def test_tau_b_is_that_of_counting_pairs(values: list[float], random: "st.random.Random") -> None:
-    other = [round(random.random() * 4) / 4 for _ in values]
+def test_tau_b_is_that_of_counting_pairs(values: list[float], source: random.Random) -> None:
+    other = [round(source.random() * 4) / 4 for _ in values]
     np.testing.assert_allclose(
         kendall_tau_b(values, other), tau_b_by_counting(values, other), atol=1e-12
     )
@@ -69,9 +70,9 @@ def test_regret_is_the_loss_of_trusting_the_ten_predicted_best() -> None:
 def test_regret_of_a_constant_is_that_of_ten_random_networks() -> None:
     rng = np.random.default_rng(0)
     actual = rng.random(25)
-    random = [regret_best_of_ten(actual, rng.permutation(25)) for _ in range(4000)]
+    drawn = [regret_best_of_ten(actual, rng.permutation(25)) for _ in range(4000)]
     expected = regret_best_of_ten(actual, np.zeros(25))
-    assert expected == pytest.approx(np.mean(random), abs=4 * np.std(random) / np.sqrt(4000))
+    assert expected == pytest.approx(np.mean(drawn), abs=4 * np.std(drawn) / np.sqrt(4000))
 
 
 def test_a_tie_at_the_tenth_place_is_shared() -> None:

@@ -36,7 +36,7 @@ def true_tau(true: FloatArray, sd: FloatArray, rng: np.random.Generator) -> floa
 
 
 def estimate(labels: pd.DataFrame, rng: np.random.Generator) -> NoiseCeiling:
-    return estimate_noise_ceiling(labels, rng=rng, draws=40, resamples=60, draws_per_resample=2)
+    return estimate_noise_ceiling(labels, rng=rng, draws=40, resamples=50, draws_per_resample=2)
 
 
 @pytest.mark.slow
@@ -44,17 +44,14 @@ def estimate(labels: pd.DataFrame, rng: np.random.Generator) -> NoiseCeiling:
 @pytest.mark.parametrize("binomial", [True, False])
 def test_the_interval_covers_the_tau_of_a_real_oracle(kind: str, binomial: bool) -> None:
     covered = []
-    for seed in range(6):
+    for seed in range(4):
         rng = np.random.default_rng(seed)
         true = draw_true(kind, 120, rng)
-        sd = (
-            np.sqrt(0.002 * true.clip(0, 1) * (1 - true).clip(0, 1))
-            if binomial
-            else true * 0 + 0.015
-        )
+        variance = 0.002 * np.clip(true * (1.0 - true), 0.0, None) if binomial else 0.015**2
+        sd = np.sqrt(variance) * np.ones_like(true)
         ceiling = estimate(draw_labels(true, sd, 20, rng), rng)
         covered.append(ceiling.tau_low <= true_tau(true, sd, rng) <= ceiling.tau_high)
-    assert sum(covered) >= 4
+    assert sum(covered) >= 3
 
 
 def test_the_seed_variance_is_recovered() -> None:
@@ -77,10 +74,7 @@ def test_labels_without_noise_have_no_ceiling() -> None:
 def test_more_noise_lowers_the_ceiling() -> None:
     rng = np.random.default_rng(0)
     true = draw_true("bell", 120, rng)
-    taus = [
-        estimate(draw_labels(true, np.full(120, sd), 40, rng), rng).tau
-        for sd in (0.005, 0.02, 0.06)
-    ]
+    taus = [estimate(draw_labels(true, np.full(120, sd), 40, rng), rng).tau for sd in (0.005, 0.03)]
     assert taus == sorted(taus, reverse=True)
 
 

@@ -1,10 +1,12 @@
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
-from analognas.deployment import Deployment, NamedNetwork, deploy_winners
+from analognas.deployment import Deployment, NamedNetwork, PredictedAccuracy, deploy_winners
 from analognas.deployment.bundle import FILES
 from analognas.deployment.exporting import export_pick
 from analognas.errors import UserError
@@ -12,6 +14,7 @@ from analognas.searching.candidates import Candidate
 from analognas.searching.config import SearchConfig
 from analognas.searching.journal import Batch, Journal
 from analognas.searching.objectives import OBJECTIVES
+from analognas.training import FULL_RECIPE
 
 SCORED = "0123456789ab"  # a network that was never trained
 
@@ -84,3 +87,36 @@ def test_the_exported_evaluation_is_that_of_the_run(
     original = json.loads((run / "winners" / name / "evaluation.json").read_text())
     assert json.loads((tmp_path / "out" / "evaluation.json").read_text()) == original
     assert len(methods.TRAINED) == 2
+
+
+@pytest.mark.slow
+def test_a_scored_network_can_be_trained_for_export(
+    tmp_path: Path,
+    run: Path,
+    setting: Deployment,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    arch = setting.space.sample(np.random.default_rng(1))
+    journal = Journal(run / "journal.jsonl")
+    scores = dict.fromkeys(OBJECTIVES, 0.5)
+    candidate = Candidate(arch.key, 1, {"gene": 1}, arch.to_dict(), scores)
+    journal.append(Batch(1, 1.0, ({"gene": 1},), (arch.key,), (candidate,)))
+    said = PredictedAccuracy(1.0, 0.7, 0.6, 0.8)
+    setup = SimpleNamespace(
+        task=setting.task,
+        space=setting.space,
+        hardware=setting.hardware,
+        chip=setting.chip,
+        scorer=SimpleNamespace(intervals=lambda _: {1.0: said}),
+    )
+    monkeypatch.setattr("analognas.searching.setup.prepare", lambda *_, **__: setup)
+    told: list[int] = []
+    bundle = export_pick(
+        run, arch.key, tmp_path / "out", train=True, progress=lambda done, *_: told.append(done)
+    )
+    assert bundle.key == bundle.title == arch.key
+    assert bundle.origin.predicted == (said,)
+    assert bundle.evaluation.analog.chips == 25
+    assert bundle.evaluation.training["epochs"] == FULL_RECIPE.epochs
+    assert told[-1] == 100
+    assert {entry.name for entry in (tmp_path / "out").iterdir()} == set(FILES)

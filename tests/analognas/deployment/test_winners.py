@@ -66,7 +66,11 @@ def test_what_is_finished_is_not_done_again(
     leftover.mkdir()
     told: list[tuple[int, int]] = []
     deploy_winners(
-        tmp_path, setting, picks, workers=1, progress=lambda done, total, _: told.append((done, total))
+        tmp_path,
+        setting,
+        picks,
+        workers=1,
+        progress=lambda done, total, _: told.append((done, total)),
     )
     assert [pick.architecture.key for pick in picks] == methods.TRAINED
     assert not leftover.exists()

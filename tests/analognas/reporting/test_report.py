@@ -1,12 +1,15 @@
 import json
 import shutil
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
+from analognas.deployment import read_bundles
 from analognas.errors import UserError
 from analognas.reporting import write_report
+from analognas.reporting.wording import summary_sentences
 
 SECTIONS = ("networks", "front", "drift", "gap", "chip", "meaning", "run")
 VOID = {"meta", "br", "img", "link", "hr", "input", "path", "use"}
@@ -96,8 +99,13 @@ def test_the_page_states_the_result_and_its_conditions(page: Page) -> None:
         assert kind in text
 
 
-def test_a_baseline_that_does_better_is_said_to(run_folder: Path, page: Page) -> None:
-    assert "points more accurate than ds-cnn at" in page.text
+def test_a_baseline_that_does_better_is_said_to(run_folder: Path) -> None:
+    by_name = {bundle.name: bundle for bundle in read_bundles(run_folder / "winners")}
+    weak, strong = by_name["ds-cnn"], by_name["accuracy"]
+    pick = replace(weak, origin=replace(weak.origin, baseline=False))
+    baseline = replace(strong, origin=replace(strong.origin, name="resnet", baseline=True))
+    assert "points less accurate than resnet at 2.0 times" in summary_sentences([pick, baseline])[2]
+    assert "points more accurate than ds-cnn" in summary_sentences([strong, weak])[2]
 
 
 def test_the_same_run_gives_the_same_page(run_folder: Path, html: str) -> None:

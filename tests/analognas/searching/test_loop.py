@@ -60,13 +60,13 @@ def test_a_search_cut_after_any_batch_ends_like_one_that_was_never_cut(
     tmp_path: Path,
 ) -> None:
     demands = Demands(min_accuracy=0.7, max_drop=0.1) if constrained else Demands()
-    budget = Budget(candidates=110)
+    budget = Budget(candidates=70 if sampler == "tpe" else 110)
     whole = make_loop(tmp_path / "whole.jsonl", sampler, demands=demands)
     whole.run(budget)
     lines = (tmp_path / "whole.jsonl").read_bytes().splitlines(keepends=True)
     expected = without_seconds(tmp_path / "whole.jsonl")
-    assert len(lines) > 4
-    cuts = range(1, len(lines)) if len(lines) < 12 else (1, 2, 3, 6, len(lines) - 1)
+    assert len(lines) >= 4
+    cuts = range(1, len(lines)) if len(lines) < 12 else (1, 3, len(lines) - 1)
     for cut in cuts:
         path = tmp_path / f"cut{cut}.jsonl"
         path.write_bytes(b"".join(lines[:cut]) + lines[cut][: cut * 7])  # with a torn last line
@@ -171,9 +171,12 @@ def test_a_journal_whose_first_line_is_torn_is_started_again(tmp_path: Path) -> 
     assert path.read_bytes().endswith(b"\n")
 
 
-def test_a_journal_of_another_space_is_refused(make_loop: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_a_journal_of_another_space_is_refused(
+    sampler: str, make_loop: Any, tmp_path: Path
+) -> None:
     path = tmp_path / "journal.jsonl"
-    make_loop(path).run(Budget(candidates=30))
-    genes = {"depth": (1, 2), "other": (1, 2)}
-    with pytest.raises(ValueError, match="do not belong"):
-        make_loop(path, genes=genes).replay()
+    make_loop(path, sampler).run(Budget(candidates=30))
+    for genes in ({"depth": (1, 2), "other": (1, 2)}, {**SMALL_GENES, "depth": (1,)}):
+        with pytest.raises(ValueError, match="must"):
+            make_loop(path, sampler, genes=genes).replay()

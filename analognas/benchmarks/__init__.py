@@ -1,0 +1,1 @@
+"""Benchmark tables: searched networks against baselines at equal cost."""

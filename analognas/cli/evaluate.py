@@ -1,0 +1,86 @@
+"""`analognas evaluate`: train one network and measure it on simulated chips."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def evaluate(
+    architecture: Annotated[
+        str, typer.Argument(help="An architecture.json, or a named network such as ds-cnn.")
+    ],
+    task: Annotated[str, typer.Option(help="What the network must do: kws, digits.")] = "kws",
+    data: Annotated[Path | None, typer.Option(help="Folder of keyword recordings.")] = None,
+    words: Annotated[str | None, typer.Option(help="Keywords in --data: yes,no,zoom in")] = None,
+    split: Annotated[str | None, typer.Option(help="How the data are cut; see `tasks`.")] = None,
+    part: Annotated[
+        str, typer.Option(help="validation (to choose by) or test (to report).")
+    ] = "validation",
+    chip: Annotated[str, typer.Option(help="Chip: name or TOML file.")] = "hermes",
+    hardware: Annotated[
+        str | None, typer.Option(help="Analog hardware: a preset or a TOML file.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Hardware setting key=value; may be repeated."),
+    ] = None,
+    chips: Annotated[int, typer.Option(min=1, help="Simulated chips.")] = 25,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Epochs of training (default: full schedule).")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of training and of the chips.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    out: Annotated[
+        Path | None, typer.Option(help="Write the network's bundle into this new folder.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Train one network hardware-aware and measure it over a year on simulated chips.
+
+    The result tells the accuracy at five times between 1 s and 1 year after programming, its mean
+    and spread over the chips, and what an inference costs.
+    """
+    from analognas.cli.output import progress, show_json, show_table
+    from analognas.evaluating import EvaluationRequest, evaluate_request
+    from analognas.records import EVALUATION_TIMES_S
+    from analognas.simulator.chip import COST_SCOPE
+    from analognas.tasks import load_task
+
+    request = EvaluationRequest(
+        architecture=architecture,
+        part=part,
+        chip=chip,
+        hardware=hardware,
+        settings=tuple(set_ or ()),
+        chips=chips,
+        epochs=epochs,
+        seed=seed,
+        device=device,
+    )
+    loaded = load_task(task, split=split, data=data, words=words)
+    with progress("training and measuring", 100) as bar:
+        result = evaluate_request(request, loaded, out=out, progress=bar.update)
+    if json:
+        show_json(result.to_dict())
+        return
+    analog = result.analog
+    rows = [
+        [name, mean, sd, low, "simulated"]
+        for name, mean, sd, low in zip(
+            EVALUATION_TIMES_S, analog.mean(), analog.spread(), analog.low(), strict=True
+        )
+    ]
+    rows.insert(0, ["without analog effects", result.digital_accuracy, None, None, "digital"])
+    cost = result.cost
+    show_table(
+        f"{result.key}: {loaded.title}, {part} part, {analog.chips} chips, seed {seed}",
+        ("time after programming", "accuracy", "sd over chips", analog.low_name, "kind"),
+        rows,
+        formats={"accuracy": ".4f", "sd over chips": ".4f", analog.low_name: ".4f"},
+        note=(
+            f"{result.parameters:,} parameters, {result.multiplications:,} multiplications; "
+            f"modelled on {cost.chip} ({cost.read_mode}): {cost.cores} cores, "
+            f"{cost.energy_nJ:,.0f} nJ, {cost.latency_us:,.1f} us. {COST_SCOPE}"
+        ),
+    )

@@ -1,0 +1,20 @@
+"""`analognas resume`: go on with an interrupted search."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def resume(
+    run: Annotated[Path, typer.Argument(help="Folder of the run.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Go on with an interrupted search; it ends as if it had never stopped."""
+    from analognas.cli.output import progress
+    from analognas.cli.search import show_result
+    from analognas.searching import resume_search
+
+    with progress("search") as bar:
+        result = resume_search(run, bar.update)
+    show_result(result, as_json=as_json)

@@ -1,0 +1,59 @@
+"""What a search would do, before it does it."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from analognas.searching.config import SearchConfig
+from analognas.searching.setup import SearchSetup, check_feasible, prepare
+from analognas.searching.strategies import batch_generator
+
+TIMED_NETWORKS = 50
+# Seconds that a sampler takes per network, measured on one core of a small server.
+SAMPLER_SECONDS = {"nsga2": 0.006, "tpe": 0.02, "random": 0.004, "analognas": 0.004}
+
+
+def plan_search(config: SearchConfig) -> dict[str, Any]:
+    """Describe a search without writing anything; bad settings raise as the search would.
+
+    Returns:
+        Names and values for people: settings, size of the space, limits, surrogate, time.
+    """
+    setup = prepare(config)
+    check_feasible(setup)
+    provenance = setup.provenance()
+    limits = {name: value for name, value in provenance["limits"].items() if value is not None}
+    budget = config.limit
+    if budget.candidates is None:
+        duration = f"{budget.seconds:.0f} s of searching"
+    else:
+        seconds = budget.candidates * (seconds_per_network(setup) + SAMPLER_SECONDS[config.sampler])
+        duration = f"about {max(seconds, 1):.0f} s of searching"
+    if config.winners:
+        duration += f", then the training of {config.winners} winners"
+    if config.baselines:
+        duration += " and of the well-known networks"
+    return {
+        "task": setup.task.title,
+        "space": f"{config.space}, {setup.space.count():,} networks",
+        "chip": f"{setup.chip.name}, {setup.chip.cores} cores",
+        "hardware": f"{setup.hardware.name} ({setup.hardware.hash})",
+        "objectives": ", ".join(f"{o.direction} {o.heading}" for o in setup.objectives),
+        "limits": ", ".join(f"{name} = {value:,}" for name, value in limits.items()),
+        "sampler": config.sampler,
+        "budget": config.budget,
+        "seed": config.seed,
+        "surrogate": setup.chosen.basis,
+        "warnings": " ".join(setup.warnings) or "none",
+        "time": duration,
+    }
+
+
+def seconds_per_network(setup: SearchSetup) -> float:
+    """Measure decoding and scoring on random networks of the space."""
+    rng = batch_generator(setup.config.seed, "timing")
+    started = time.perf_counter()
+    archs = [setup.space.sample(rng, setup.fits) for _ in range(TIMED_NETWORKS)]
+    setup.scorer.score(archs)
+    return (time.perf_counter() - started) / TIMED_NETWORKS
