@@ -16,12 +16,12 @@ class UserError(ValueError):
 
 
 class RunFailed(RuntimeError):
-    """The run could not be finished though the input was fine (full disk, interrupted). Exit code 1."""
+    """The run could not be finished though the input was fine, a full disk for example."""
 
 
 @contextmanager
 def checking(what: str) -> Iterator[None]:
-    """Turn the `ValueError` of a library that validates user input into a `UserError` about `what`."""
+    """Turn the `ValueError` of a library about user input into a `UserError` about `what`."""
     try:
         yield
     except UserError:

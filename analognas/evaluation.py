@@ -69,12 +69,27 @@ def evaluate_trained(
         part: "validation" or "test"; labels and choices use the validation part only.
         chips: Number of simulated chips.
     """
+    return evaluate_answers(trained, task, hardware, chip, part=part, chips=chips)[0]
+
+
+def evaluate_answers(
+    trained: TrainedNetwork,
+    task: Task,
+    hardware: Hardware,
+    chip: ChipSpec,
+    *,
+    part: str,
+    chips: int,
+) -> tuple[Evaluation, NDArray[np.bool_]]:
+    """Like `evaluate_trained`, and which answers were right, `(times, chips, N)`."""
     start = time.perf_counter()
     space, arch = trained.space, trained.architecture
     data = task.parts[part]
-    analog = accuracy_over_time(trained.analog, data, chips=chips, path=(trained.seed, arch.key))
+    times_s = tuple(EVALUATION_TIMES_S.values())
+    path = (trained.seed, arch.key)
+    correct = correct_over_time(trained.analog, data, chips=chips, path=path, times_s=times_s)
     digital = digital_accuracy(trained.digital, data)
-    return Evaluation(
+    evaluation = Evaluation(
         key=arch.key,
         architecture=arch.to_dict(),
         task=task.name,
@@ -87,27 +102,14 @@ def evaluate_trained(
         training=trained.recipe.to_dict(),
         seed=trained.seed,
         digital_accuracy=digital,
-        analog=analog,
+        analog=AccuracyOverTime.from_answers(times_s, correct),
         cost=cost_summary(space, arch, chip),
         parameters=space.parameters(arch),
         multiplications=space.multiplications(arch),
         training_seconds=trained.seconds,
         evaluation_seconds=time.perf_counter() - start,
     )
-
-
-def accuracy_over_time(
-    analog: AnalogModel,
-    data: Part,
-    *,
-    chips: int,
-    path: tuple[int, str],
-    times_s: Sequence[float] = tuple(EVALUATION_TIMES_S.values()),
-) -> AccuracyOverTime:
-    """Program, age and read `chips` chips; `path` (seed, key) names the random streams."""
-    correct = correct_over_time(analog, data, chips=chips, path=path, times_s=times_s)
-    shares = correct.mean(axis=2)
-    return AccuracyOverTime(tuple(times_s), tuple(tuple(map(float, row)) for row in shares))
+    return evaluation, correct
 
 
 @torch.no_grad()
@@ -117,9 +119,12 @@ def correct_over_time(
     *,
     chips: int,
     path: tuple[int, str],
-    times_s: Sequence[float] = tuple(EVALUATION_TIMES_S.values()),
+    times_s: Sequence[float],
 ) -> NDArray[np.bool_]:
-    """Which answers are right, `(times, chips, N)`; see `accuracy_over_time`."""
+    """Program, age and read `chips` chips; tell which answers are right, `(times, chips, N)`.
+
+    `path` (seed and key) names the random streams.
+    """
     seed, key = path
     program(analog, chips=chips, generator=spawn_generator(seed, key, "program"))
     rows = []

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 FORMAT_VERSION = 1
 
@@ -25,6 +26,13 @@ class AccuracyOverTime:
 
     times_s: tuple[float, ...]
     accuracy: tuple[tuple[float, ...], ...]  # (times, chips)
+
+    @classmethod
+    def from_answers(
+        cls, times_s: tuple[float, ...], correct: NDArray[np.bool_]
+    ) -> "AccuracyOverTime":
+        """Share of right answers over the last axis of `(times, chips, N)`."""
+        return cls(times_s, tuple(tuple(map(float, row)) for row in correct.mean(axis=2)))
 
     @property
     def chips(self) -> int:
@@ -99,8 +107,9 @@ class Evaluation:
         """Read back `to_dict()`; a foreign or newer format is refused."""
         if data.get("format_version") != FORMAT_VERSION:
             raise ValueError(
-                f"`format_version` must be {FORMAT_VERSION}, but got {data.get('format_version')!r}. "
-                "The file is not an evaluation of this version of analognas."
+                f"`format_version` must be {FORMAT_VERSION}, but got "
+                f"{data.get('format_version')!r}. The file is not an evaluation "
+                "of this version of analognas."
             )
         content = dict(data)
         try:

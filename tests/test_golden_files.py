@@ -7,7 +7,11 @@ import pytest
 if TYPE_CHECKING:
     from tests.conftest import Golden
 
-CONTENT: dict[str, object] = {"accuracy": [0.9123456789, 1], "name": "a", "chips": {"used": 3, "none": None}}
+CONTENT: dict[str, object] = {
+    "accuracy": [0.9123456789, 1],
+    "name": "a",
+    "chips": {"used": 3, "none": None},
+}
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import numpy as np
 from analognas.deployment.network import using_threads
 from analognas.deployment.processes import run_in_processes
 from analognas.errors import UserError
-from analognas.evaluation import correct_over_time, evaluate_trained
+from analognas.evaluation import evaluate_answers
 from analognas.files import write_text
 from analognas.records import Evaluation
 from analognas.search_spaces import Architecture, make_space
@@ -146,21 +146,14 @@ def _measure(job: _Job, progress: Progress) -> None:
             device=setting.device,
             progress=training,
         )
-        evaluation = evaluate_trained(
+        evaluation, correct = evaluate_answers(
             trained, task, setting.hardware, setting.chip, part=PART, chips=setting.chips
         )
-        speakers = {}
-        part = task.parts[PART]
-        if part.speakers is not None:
-            # The same streams as in the evaluation: the same answers, looked at by speaker.
-            correct = correct_over_time(
-                trained.analog, part, chips=setting.chips, path=(job.seed, arch.key)
-            )
-            names = np.array(part.speakers)
-            speakers = {
-                name: tuple(correct[:, :, names == name].mean(axis=(1, 2)).tolist())
-                for name in sorted({*part.speakers} - {NO_SPEAKER})
-            }
+        names = np.array(task.parts[PART].speakers or ())
+        speakers = {
+            name: tuple(correct[:, :, names == name].mean(axis=(1, 2)).tolist())
+            for name in sorted({*names.tolist()} - {NO_SPEAKER})
+        }
         measurement = Measurement(evaluation, speakers)
         write_text(job.path, json.dumps(measurement.to_dict()) + "\n")
     progress(100, 100, f"{arch.key}, seed {job.seed}: done")

@@ -74,12 +74,12 @@ def label(
         return
 
     from analognas.cli.output import progress
+    from analognas.hardware_choice import load_hardware
     from analognas.labelling import make_plan
     from analognas.labelling.campaign import (
         LabelRequest,
         ReevaluationRequest,
         label_run,
-        load_hardware,
         reevaluation_run,
     )
     from analognas.labelling.job import TaskChoice

@@ -18,7 +18,7 @@ from analognas.labelling.plan import Candidate, Job, LabelPlan, plan_jobs
 from analognas.labelling.workers import Workshop
 from analognas.limits import make_fits
 from analognas.search_spaces import make_space, sample_spread
-from analognas.simulator import HARDWARE, SIMULATOR_VERSION, Hardware, hardware_with
+from analognas.simulator import SIMULATOR_VERSION, Hardware
 from analognas.simulator.chip import load_chip
 from analognas.training import LABEL_RECIPE, pick_device
 
@@ -168,34 +168,6 @@ def sample_candidates(space: str, task: Task, chip: ChipSpec, plan: LabelPlan) -
         Candidate(arch.key, arch.to_dict(), built.parameters(arch), built.multiplications(arch))
         for arch in archs
     ]
-
-
-def load_hardware(name_or_file: str | None, overrides: Sequence[str] = ()) -> Hardware:
-    """Find a preset or read a TOML file, then apply `key=value` settings.
-
-    Raises:
-        UserError: No such preset or file, or a setting that is unknown or out of range.
-    """
-    with checking("hardware"):
-        if name_or_file is None or name_or_file in HARDWARE:
-            hardware = HARDWARE[name_or_file or "hermes"]
-        elif name_or_file.endswith(".toml") or Path(name_or_file).exists():
-            hardware = Hardware.from_toml(name_or_file)
-        else:
-            raise UserError(
-                f"Unknown hardware {name_or_file!r}. Choose one of {', '.join(sorted(HARDWARE))}, "
-                "or give a TOML file."
-            )
-        values = {}
-        for override in overrides:
-            key, equals, value = override.partition("=")
-            if not equals:
-                raise UserError(
-                    f"--set must be key=value, but got {override!r}. "
-                    "For example: --set converters.adc_bits=6."
-                )
-            values[key.strip()] = value.strip()
-        return hardware_with(hardware, values) if values else hardware
 
 
 def _choose_device(name: str) -> str:

@@ -68,6 +68,7 @@ class SearchLoop:
     seconds: float = 0.0
     _batches: int = 0
     _stale: int = 0
+    _mark: float = 0.0
 
     def replay(self) -> int:
         """Go through the journal as if its batches were computed now; return how many there are."""
@@ -78,6 +79,7 @@ class SearchLoop:
 
     def run(self, budget: Budget, progress: Progress | None = None) -> None:
         """Search until the budget is spent or nothing new is found any more."""
+        self._mark = time.perf_counter()
         while not self._is_spent(budget):
             self._report(budget, progress)
             batch = self._next_batch(budget)
@@ -94,7 +96,6 @@ class SearchLoop:
         return budget.seconds is not None and self.seconds >= budget.seconds
 
     def _next_batch(self, budget: Budget) -> Batch:
-        started = time.perf_counter()
         proposals = self.strategy.ask(self._batches, self.strategy.batch_size)
         new: dict[str, tuple[int, Architecture]] = {}
         keys: list[str | None] = []
@@ -106,9 +107,10 @@ class SearchLoop:
                 new[arch.key] = (index, arch)
             keys.append(None if arch is None else arch.key)
         scores = self.scorer.score([arch for _, arch in new.values()]) if new else []
+        before, self._mark = self._mark, time.perf_counter()
         return Batch(
             index=self._batches,
-            seconds=time.perf_counter() - started,
+            seconds=self._mark - before,  # telling the batch before this one included
             codes=tuple(proposals[: len(keys)]),
             keys=tuple(keys),
             candidates=tuple(

@@ -243,7 +243,7 @@ def _nothing_feasible(candidates: Sequence[Candidate], setup: SearchSetup) -> st
 @contextmanager
 def interruptible(run: RunDirectory) -> Iterator[None]:
     """Say how to go on when the disk is full or the user has stopped the run."""
-    hint = f"Nothing is lost: continue with `analognas resume {run.path}`."
+    hint = f"nothing is lost, continue with `analognas resume {run.path}`."
     try:
         yield
     except KeyboardInterrupt as error:
@@ -252,6 +252,6 @@ def interruptible(run: RunDirectory) -> Iterator[None]:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise RunFailed(
-            f"No space left on device while writing {error.filename or run.path}. Free some space. "
+            f"No space left on device while writing {error.filename or run.path}. Free some space; "
             f"{hint}"
         ) from error

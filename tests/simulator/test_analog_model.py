@@ -13,6 +13,7 @@ from analognas.simulator import (
     HERMES_DEFAULT,
     IDEAL,
     PCM_2019,
+    AnalogLayer,
     AnalogModel,
     ConverterConfig,
     TileConfig,
@@ -26,6 +27,7 @@ from analognas.simulator import (
 )
 from analognas.simulator.devices import IdealDevice, Pcm2019
 from analognas.simulator.hardware import Hardware
+from analognas.simulator.tile import CrossbarTile
 
 DAY_S = 86_400.0
 
@@ -173,6 +175,12 @@ def test_compensation_undoes_a_uniform_drift() -> None:
         assert (without(x)[0] - network(x)).norm() > 0.2 * network(x).norm()
 
 
+def first_tile(layer: AnalogLayer) -> CrossbarTile:
+    tile = layer.tiles[0]
+    assert isinstance(tile, CrossbarTile)
+    return tile
+
+
 def prepared(hardware: Hardware = HERMES_DEFAULT) -> tuple[AnalogModel, Tensor]:
     network = small_network(torch.float32)
     x = normal(6, 3, 20, 11, dtype=torch.float32)
@@ -191,8 +199,8 @@ def test_a_chip_is_the_same_chip_whatever_is_simulated_beside_it() -> None:
         index = list(chips).index(2)
         with torch.no_grad():
             results[len(chips)] = (
-                layer.tiles[0].g_programmed_uS[index],
-                layer.tiles[0].drift_exponent[index],
+                first_tile(layer).g_programmed_uS[index],
+                first_tile(layer).drift_exponent[index],
                 analog(x)[index],
             )
     for other in (2, 4):
@@ -217,7 +225,7 @@ def test_exponents_persist_while_read_noise_is_drawn_anew() -> None:
     analog, _ = prepared()
     program(analog, chips=2, generator=generator("p"))
     _, layer = next(iter(analog_layers(analog)))
-    tile = layer.tiles[0]
+    tile = first_tile(layer)
     exponents, programmed = tile.drift_exponent.clone(), tile.g_programmed_uS.clone()
     weights = []
     stream = generator("t")
@@ -237,7 +245,7 @@ def test_pairs_keep_the_noise_of_the_empty_cell() -> None:
         twin.input_range.data.fill_(1.0)
     program(analog, chips=1, generator=generator())
     _, twin = next(iter(analog_layers(analog)))
-    empty = twin.tiles[0].g_programmed_uS[0, 1]
+    empty = first_tile(twin).g_programmed_uS[0, 1]
     # Half of N(0, 0.26348 uS) is cut at zero: mean sigma / sqrt(2 pi).
     assert empty.mean().item() == pytest.approx(0.26348 / math.sqrt(2 * math.pi), rel=0.02)
     assert (empty == 0).float().mean().item() == pytest.approx(0.5, abs=0.01)
@@ -302,7 +310,7 @@ def test_grouped_blocks_carry_the_noise_of_their_empty_cells() -> None:
         twin.input_range.data.fill_(1.0)
     program(analog, chips=1, generator=generator())
     _, twin = next(iter(analog_layers(analog)))
-    weight = twin.tiles[0].weight[0]
+    weight = first_tile(twin).weight[0]
     assert weight.shape == (28, 252)
     assert (weight != 0).float().mean() > 0.7
 
@@ -343,5 +351,5 @@ def test_ideal_cell_in_real_converters_does_not_age() -> None:
     gains = []
     for t_s in (1.0, 1e8):
         set_time(analog, t_s=t_s, generator=generator(repr(t_s)))
-        gains += [layer.tiles[0].drift_gain.item() for _, layer in analog_layers(analog)]
+        gains += [first_tile(layer).drift_gain.item() for _, layer in analog_layers(analog)]
     assert gains == pytest.approx([1.0] * len(gains), abs=0.1)

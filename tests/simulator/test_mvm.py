@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -20,13 +21,12 @@ def test_quantiser_is_idempotent_bounded_and_within_half_a_step(bits: int, bound
     torch.testing.assert_close(quantize_uniform_(q.clone(), bits=bits, bound=bound), q)
     inside = x.abs() <= bound
     assert (q - x)[inside].abs().max() <= lsb / 2 * (1 + 1e-9)
-    assert len(q.unique()) <= 2**bits - 1
+    assert len(np.unique(q.numpy())) <= 2**bits - 1
 
 
 def test_step_of_the_8_bit_adc_is_the_published_one() -> None:
-    q = quantize_uniform_(
-        torch.linspace(-10, 10, 100_001, dtype=torch.float64), bits=8, bound=10.0
-    ).unique()
+    x = torch.linspace(-10, 10, 100_001, dtype=torch.float64)
+    q = torch.from_numpy(np.unique(quantize_uniform_(x, bits=8, bound=10.0).numpy()))
     assert len(q) == 255
     assert (q[1:] - q[:-1]).mean().item() == pytest.approx(20 / 254)
     assert (q[1] - q[0]).item() == pytest.approx(0.078740, rel=1e-5)
