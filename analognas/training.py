@@ -56,7 +56,7 @@ class TrainingRecipe:
         return asdict(self)
 
 
-LABEL_RECIPE = TrainingRecipe(epochs=20)  # for the tables that surrogates are fitted on
+LABEL_RECIPE = TrainingRecipe(epochs=15)  # for the tables that surrogates are fitted on
 FULL_RECIPE = TrainingRecipe(epochs=50)  # for winners and baselines
 
 

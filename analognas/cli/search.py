@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -144,7 +145,7 @@ def _overrides(settings: list[str]) -> dict[str, str]:
 
 def show_plan(config: SearchConfig, *, as_json: bool) -> None:
     """Print what a search would do."""
-    from analognas.cli.output import console, show_json, show_table
+    from analognas.cli.output import show_json, show_table
     from analognas.searching.planning import plan_search
 
     plan = plan_search(config)
@@ -153,16 +154,17 @@ def show_plan(config: SearchConfig, *, as_json: bool) -> None:
         return
     rows = [[key, value if isinstance(value, str) else str(value)] for key, value in plan.items()]
     show_table("Dry run: nothing is written", ("setting", "value"), rows)
-    console.print()
 
 
 def show_result(result: SearchResult, *, as_json: bool) -> None:
-    """Print the winners of a finished search, or its front if none was trained."""
+    """Print the front of a search, and what its trained winners reached."""
     from analognas.cli.output import say, show_json, show_table
     from analognas.searching import OBJECTIVES
+    from analognas.simulator.chip import COST_SCOPE
 
     optimised = result.config.objectives
     names = [*optimised, *(n for n in ("accuracy@1day", "energy", "cores") if n not in optimised)]
+    trained = trained_records(result)
     rows: list[list[Any]] = [
         [member.key, ", ".join(member.picks) or None, *(member.scores[name] for name in names)]
         for member in result.front
@@ -177,7 +179,7 @@ def show_result(result: SearchResult, *, as_json: bool) -> None:
                 "basis": result.basis,
                 "warnings": result.warnings,
                 "front": [dict(zip(columns, row, strict=True)) for row in rows],
-                "winners": [str(bundle) for bundle in result.bundles],
+                "winners": trained,
             }
         )
         return
@@ -189,9 +191,36 @@ def show_result(result: SearchResult, *, as_json: bool) -> None:
         f"Front of {result.networks} networks, scored in {result.seconds:.0f} s",
         columns,
         rows,
-        note=result.basis,
+        note=f"{result.basis} {COST_SCOPE}",
         formats=formats,
     )
+    if trained:
+        show_trained(trained)
     for warning in result.warnings:
         say(f"note: {warning}")
     say(f"Everything is in {result.directory}.")
+
+
+def trained_records(result: SearchResult) -> Sequence[Mapping[str, object]]:
+    """Size, modelled cost and simulated accuracy of every trained network."""
+    if not result.bundles:
+        return []
+    from analognas.deployment.bundle import read_bundle
+    from analognas.reporting.tables import network_records
+
+    return network_records([read_bundle(folder) for folder in result.bundles])
+
+
+def show_trained(records: Sequence[Mapping[str, object]]) -> None:
+    """Print what the trained networks reached on the simulated chips."""
+    from analognas.cli.output import show_table
+    from analognas.reporting.tables import TERMINAL_FORMATS
+    from analognas.simulator.chip import COST_SCOPE
+
+    show_table(
+        "Trained, put on simulated chips and aged: accuracy on the test part",
+        tuple(TERMINAL_FORMATS),
+        [[record[column] for column in TERMINAL_FORMATS] for record in records],
+        note=COST_SCOPE,
+        formats=TERMINAL_FORMATS,
+    )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, field_validator
@@ -136,6 +137,15 @@ def parse_budget(budget: int | str) -> Budget:
     raise UserError(
         f"The budget must be a number of candidates (2000) or minutes (10m), but got {text!r}."
     )
+
+
+def with_absolute_paths(config: SearchConfig) -> SearchConfig:
+    """Let a run be continued from any folder: data and surrogate are named by absolute paths."""
+    surrogate = config.surrogate
+    if surrogate is not None and Path(surrogate).is_file():
+        surrogate = str(Path(surrogate).resolve())
+    data = None if config.data is None else str(Path(config.data).resolve())
+    return replace(config, data=data, surrogate=surrogate)
 
 
 def make_config(values: Mapping[str, Any]) -> SearchConfig:

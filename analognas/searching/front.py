@@ -16,6 +16,7 @@ from analognas.errors import UserError
 from analognas.files import write_text
 from analognas.searching.candidates import Candidate
 from analognas.searching.objectives import OBJECTIVES, Objective
+from analognas.simulator.chip import COST_SCOPE
 
 MARGIN = 0.05  # picks are at most this much less accurate (predicted) than the best of the front
 ACCURACY = "accuracy@1day"
@@ -189,8 +190,9 @@ def write_front(
     names = [*optimised, *(name for name in OBJECTIVES if name not in optimised)]
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["key", "picked for", *(OBJECTIVES[name].heading for name in names), "basis"])
+    headings = [OBJECTIVES[name].heading for name in names]
+    writer.writerow(["key", "picked for", *headings, "predictions", "costs"])
     for member in front:
         scores = [repr(round(member.scores[name], 6)) for name in names]
-        writer.writerow([member.key, "+".join(member.picks), *scores, basis])
+        writer.writerow([member.key, "+".join(member.picks), *scores, basis, COST_SCOPE])
     write_text(path, buffer.getvalue())

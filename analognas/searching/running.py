@@ -13,7 +13,7 @@ from pathlib import Path
 
 from analognas.errors import RunFailed, UserError, checking
 from analognas.searching.candidates import Candidate
-from analognas.searching.config import SearchConfig
+from analognas.searching.config import SearchConfig, with_absolute_paths
 from analognas.searching.front import (
     ACCURACY,
     FrontRecord,
@@ -73,6 +73,7 @@ def run_search(
     """
     path = Path(directory)
     refuse_used(path)
+    config = with_absolute_paths(config)
     setup = prepare(config)
     check_feasible(setup)
     files = {

@@ -23,7 +23,7 @@ from analognas.simulator.mvm import (
 )
 from analognas.simulator.streams import gaussian_like, spawn_generator
 from analognas.simulator.tile import CrossbarTile
-from analognas.simulator.training import HwaRecipe, add_weight_noise, quantize_with_range
+from analognas.simulator.training import HwaRecipe, add_weight_noise, clip_to_range
 
 RANGE_IN_STANDARD_DEVIATIONS = 3.0
 
@@ -85,7 +85,7 @@ class AnalogLayer(nn.Module):
         converters = self.hardware.converters
         if converters.dac_bits is not None:
             self._follow_inputs(x, recipe)
-            x = quantize_with_range(x, self.input_range, bits=converters.dac_bits)
+            x = clip_to_range(x, self.input_range)
         ramp = min(1.0, self._progress / recipe.ramp_fraction) if recipe.ramp_fraction else 1.0
         weight: Tensor = self.digital.weight
         if recipe.weight_noise > 0:

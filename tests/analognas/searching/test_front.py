@@ -147,6 +147,7 @@ def test_the_table_marks_objectives_first_and_keeps_the_basis(
     with (tmp_path / "front.csv").open() as stream:
         header, *rows = list(csv.reader(stream))
     assert header[2:4] == [objective.heading for objective in OBJECTIVES]
-    assert len(header) == 3 + len(KNOWN)
-    assert all(row[-1] == "predicted by X, a guess" for row in rows)
+    assert len(header) == 4 + len(KNOWN)
+    assert all(row[-2] == "predicted by X, a guess" for row in rows)
+    assert all("crossbar array, ADC and PWM input only" in row[-1] for row in rows)
     assert [row[0] for row in rows] == [member.key for member in front]

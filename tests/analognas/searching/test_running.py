@@ -154,7 +154,7 @@ def test_the_front_table_says_units_and_where_its_numbers_come_from(finished_run
     assert [float(row[energy]) for row in rows] == sorted(
         (float(row[energy]) for row in rows), reverse=True
     )
-    assert all("predicted by the surrogate" in row["basis"] for row in rows)
+    assert all("predicted by the surrogate" in row["predictions"] for row in rows)
     assert {name for row in rows for name in row["picked for"].split("+")} >= {
         "accuracy",
         "knee",
@@ -375,16 +375,16 @@ def test_a_live_storage_gets_every_network_once_also_after_a_resume(
     config: SearchConfig, tmp_path: Path
 ) -> None:
     url = f"sqlite:///{tmp_path / 'live.db'}"
-    live = replace(config, storage=url, budget=30, population=10)
+    live = replace(config, storage=url, budget=20, population=5)
     with pytest.raises(KeyboardInterrupt):
-        run_search(live, tmp_path / "run", StopAfter(10, KeyboardInterrupt()))
+        run_search(live, tmp_path / "run", StopAfter(8, KeyboardInterrupt()))
     result = resume_search(tmp_path / "run")
     storage = optuna.storages.RDBStorage(url)
     keys = [
         trial.user_attrs["key"]
         for trial in optuna.load_study(study_name="run", storage=storage).trials
     ]
-    assert len(keys) == len(set(keys)) == result.networks == 30
+    assert len(keys) == len(set(keys)) == result.networks == 20
     storage.remove_session()
     storage.engine.dispose()
 
