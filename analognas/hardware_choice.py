@@ -20,7 +20,7 @@ def load_hardware(
         UserError: No such preset or file, or a setting that is unknown or out of range.
     """
     if not isinstance(settings, Mapping):
-        settings = dict(_setting(text) for text in settings)
+        settings = parse_settings(settings)
     if name_or_file is None or name_or_file in HARDWARE:
         hardware = HARDWARE[name_or_file or "hermes"]
     elif name_or_file.endswith(".toml") or Path(name_or_file).exists():
@@ -35,9 +35,14 @@ def load_hardware(
         return hardware_with(hardware, settings)
 
 
+def parse_settings(texts: Sequence[str]) -> dict[str, str]:
+    """Read texts of the form "key=value"."""
+    return dict(_setting(text) for text in texts)
+
+
 def _setting(text: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
-    if not equals:
+    if not (equals and key.strip() and value.strip()):
         raise UserError(
             f"--set must be key=value, but got {text!r}. For example: --set converters.adc_bits=6."
         )

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from analognas import __version__
+from analognas.cli.bench import bench
 from analognas.cli.chips import chips
 from analognas.cli.data import data_app
 from analognas.cli.door import Door
@@ -15,6 +16,8 @@ from analognas.cli.export import export
 from analognas.cli.label import label
 from analognas.cli.output import say
 from analognas.cli.report import report
+from analognas.cli.resume import resume
+from analognas.cli.search import search
 from analognas.cli.spaces import spaces
 from analognas.cli.surrogate import surrogate_app
 from analognas.cli.tasks import tasks
@@ -25,6 +28,8 @@ MEASURE = "Measure and learn"
 
 # Help panel, and the function in the file of the same name.
 COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
+    (RUNS, search),
+    (RUNS, resume),
     (RUNS, report),
     (RUNS, export),
     (LOOK, tasks),
@@ -32,6 +37,7 @@ COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
     (LOOK, chips),
     (MEASURE, evaluate),
     (MEASURE, label),
+    (MEASURE, bench),
 )
 
 # Help panel, name, and the application of the commands that have subcommands.

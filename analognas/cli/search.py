@@ -90,6 +90,7 @@ def search(
     An interrupted search loses nothing: `analognas resume RUN` goes on with it.
     """
     from analognas.cli.output import progress
+    from analognas.hardware_choice import parse_settings
     from analognas.searching import default_directory, make_config, run_search
 
     config = make_config(
@@ -102,7 +103,7 @@ def search(
             "chip": chip,
             "hardware": hardware,
             "surrogate": surrogate,
-            "overrides": _overrides(settings or []),
+            "overrides": parse_settings(settings or []),
             "objectives": _list(objectives),
             "budget": budget,
             "sampler": sampler,
@@ -129,18 +130,6 @@ def search(
 
 def _list(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def _overrides(settings: list[str]) -> dict[str, str]:
-    from analognas.errors import UserError
-
-    found: dict[str, str] = {}
-    for setting in settings:
-        key, separator, value = setting.partition("=")
-        if not separator or not key.strip() or not value.strip():
-            raise UserError(f"--set must be given as key=value, but got {setting!r}.")
-        found[key.strip()] = value.strip()
-    return found
 
 
 def show_plan(config: SearchConfig, *, as_json: bool) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analognas.errors import UserError, checking
+from analognas.hardware_choice import load_hardware
 from analognas.limits import make_fits, tightest_limit
 from analognas.search_spaces import make_space
 from analognas.searching.config import SearchConfig
@@ -17,7 +18,7 @@ from analognas.searching.samplers import SAMPLERS
 from analognas.searching.scoring import SurrogateScorer
 from analognas.searching.strategies import Problem, Strategy, batch_generator
 from analognas.searching.surrogate_choice import ChosenSurrogate, choose_surrogate
-from analognas.simulator import HARDWARE, HERMES_DEFAULT, SIMULATOR_VERSION, Hardware, hardware_with
+from analognas.simulator import SIMULATOR_VERSION, Hardware
 from analognas.simulator.chip import load_chip
 from analognas.surrogate_features import architecture_features
 from analognas.tasks import Limits, Task, load_task
@@ -129,7 +130,10 @@ def prepare(config: SearchConfig, *, folder: Path | None = None) -> SearchSetup:
     chip_source = config.chip if folder is None else str(folder / "chip.toml")
     with checking("chip"):
         chip = load_chip(chip_source)
-    hardware = load_hardware(config) if folder is None else read_hardware(folder / "hardware.toml")
+    if folder is None:
+        hardware = load_hardware(config.hardware, config.overrides)
+    else:
+        hardware = load_hardware(str(folder / "hardware.toml"))
     task = load_task(config.task, split=config.split, data=config.data, words=config.words)
     with checking("space"):
         space = make_space(config.space, input_shape=task.input_shape, n_classes=task.n_classes)
@@ -151,28 +155,6 @@ def prepare(config: SearchConfig, *, folder: Path | None = None) -> SearchSetup:
         chosen=choose_surrogate(task, hardware, config.surrogate),
         demands=Demands(config.min_accuracy, max_drop),
     )
-
-
-def load_hardware(config: SearchConfig) -> Hardware:
-    """Return the hardware of a search: a preset, or a TOML file, with the overrides applied."""
-    name = config.hardware
-    if name is None:
-        hardware = HERMES_DEFAULT
-    elif name in HARDWARE:
-        hardware = HARDWARE[name]
-    elif name.endswith(".toml") or Path(name).exists():
-        hardware = read_hardware(Path(name))
-    else:
-        known = ", ".join(HARDWARE)
-        raise UserError(f"Unknown hardware {name!r}. Give a TOML file or one of: {known}.")
-    with checking("--set"):
-        return hardware_with(hardware, config.overrides)
-
-
-def read_hardware(path: Path) -> Hardware:
-    """Read a hardware file."""
-    with checking("hardware"):
-        return Hardware.from_toml(path)
 
 
 def check_feasible(setup: SearchSetup) -> None:
