@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -45,6 +45,7 @@ class BenchmarkConfig:
     folder: Path
     seeds: tuple[int, ...] = (0, 1, 2)
     chips: int = 25
+    epochs: int = FULL_RECIPE.epochs
     workers: int | None = None
     command: str = "analognas bench"
 
@@ -77,7 +78,7 @@ def run_benchmark(
         task=TaskChoice(search.task, search.split, search.data, search.words),
         hardware=hardware,
         chip=chip,
-        recipe=FULL_RECIPE,
+        recipe=replace(FULL_RECIPE, epochs=config.epochs),
         chips=config.chips,
         device=str(pick_device(search.device)),
     )
@@ -97,7 +98,7 @@ def run_benchmark(
             "split": task.split,
             "hardware": f"{hardware.name}, hash {hardware.hash}; chip {chip.name}, "
             f"{chip.default_read_mode} reads",
-            "training": f"{FULL_RECIPE.epochs} epochs hardware-aware, seeds "
+            "training": f"{config.epochs} epochs hardware-aware, seeds "
             + ", ".join(map(str, config.seeds)),
             "chips": f"{config.chips} simulated chips per training",
             "search": f"{search.budget} candidates each for {search.sampler} and random search, "

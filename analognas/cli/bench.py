@@ -20,6 +20,9 @@ def bench(
     ),
     seeds: Annotated[int, typer.Option(min=1, help="Trainings of every network.")] = 3,
     chips: Annotated[int, typer.Option(min=1, help="Simulated chips per training.")] = 25,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Epochs of training (default: full schedule).")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the searches.")] = 0,
     surrogate: Annotated[
         str | None, typer.Option(help="Surrogate: a shipped one's name or a JSON file.")
@@ -41,6 +44,7 @@ def bench(
     from analognas.benchmarks.tables import records
     from analognas.cli.output import progress, say, show_table
     from analognas.searching.config import make_config
+    from analognas.training import FULL_RECIPE
 
     search = make_config(
         {
@@ -59,6 +63,7 @@ def bench(
         folder=folder,
         seeds=tuple(range(seeds)),
         chips=chips,
+        epochs=epochs or FULL_RECIPE.epochs,
         workers=workers,
         command=command_of(sys.argv[1:]),
     )

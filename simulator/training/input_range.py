@@ -2,8 +2,8 @@
 
 Gradient as in the HWA training of Rasch et al. 2023: where inputs exceed the range and the loss
 wants them larger, the range grows; a slow decay shrinks it while more than 95 % of the inputs fit.
-The inputs' own gradient passes straight through the clipping. The rounding of the DAC is left out: at 8 bits it is
-far below the noise.
+The inputs' own gradient passes straight through the clipping. The rounding of the DAC is left out:
+at 8 bits it is far below the noise.
 """
 
 from typing import Any
