@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -107,8 +108,12 @@ def measure_all(
         if progress is not None:
             progress(finished + sum(done), 100 * len(jobs), message)
 
-    named = [(job.path.stem, job) for job in todo]
-    run_in_processes(_measure, named, workers=workers, report=report)
+    if workers > 1 and len(todo) > 1:
+        named = [(job.path.stem, job) for job in todo]
+        run_in_processes(_measure, named, workers=workers, report=report)
+    else:
+        for position, job in enumerate(todo):
+            _measure(job, partial(report, position))
     return {_identity(job): _read(job.path) for job in jobs}
 
 

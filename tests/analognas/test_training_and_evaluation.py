@@ -66,11 +66,11 @@ def test_same_seed_same_network_and_same_answers(
     again = train_network(space, arch, task, RECIPE, HERMES_DEFAULT, seed=1)
     assert all(torch.equal(value, trained.state[name]) for name, value in again.state.items())
     chip = load_chip("hermes")
-    answers = [
+    first, second = (
         evaluate_answers(one, task, HERMES_DEFAULT, chip, part="validation", chips=2)[1]
         for one in (trained, again)
-    ]
-    assert np.array_equal(*answers)
+    )
+    assert np.array_equal(first, second)
 
 
 def test_another_seed_is_another_network(
