@@ -8,17 +8,23 @@ import typer
 
 def report(
     run: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    figures: Annotated[
+        Path | None, typer.Option(help="Also write the figures as PNG files into this folder.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Write report.html from the files of a run, and show its networks."""
     from analognas.cli.output import say, show_json, show_table
     from analognas.deployment.bundle import read_bundles
     from analognas.deployment.winners import FOLDER
-    from analognas.reporting import write_report
+    from analognas.reporting import write_figures, write_report
     from analognas.reporting.tables import TERMINAL_FORMATS, network_records
     from analognas.simulator.chip import COST_SCOPE
 
     path = write_report(run)
+    if figures is not None:
+        for figure in write_figures(run, figures):
+            say(f"Written to {figure}.")
     records = network_records(read_bundles(run / FOLDER))
     if json:
         show_json(records)

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import jinja2
 from markupsafe import Markup
+from matplotlib.figure import Figure
 
 from analognas import __version__
-from analognas.files import write_text
+from analognas.files import write_text, writing
 from analognas.records import ONE_DAY_S
 from analognas.reporting.contents import RunContents, command_line, read_run
 from analognas.reporting.figures import ShownNetwork, plot_drift, plot_front, plot_gap
@@ -28,6 +29,8 @@ from analognas.simulator.chip import COST_SCOPE
 
 NAME = "report.html"
 TEMPLATE = "report.html.j2"
+FIGURES = ("front", "drift", "gap")
+PNG_DPI = 160
 MOST_POINTS = 3000  # candidates drawn behind the front; more only make the page heavy
 
 
@@ -69,7 +72,8 @@ def render_report(run: RunContents) -> str:
         low_name=first.analog.low_name if first else "",
         chips=first.analog.chips if first else 0,
         seed=run.config.seed,
-        figures=_figures(run, shown),
+        figures=dict.fromkeys(FIGURES, Markup())
+        | {name: inline(*figure) for name, figure in _figures(run, shown).items()},
         thinned=_thinned(run),
         scope=COST_SCOPE,
         basis=run.basis,
@@ -81,22 +85,40 @@ def render_report(run: RunContents) -> str:
     )
 
 
-def _figures(run: RunContents, shown: Sequence[ShownNetwork]) -> dict[str, Markup]:
-    figures = {"front": Markup(), "drift": Markup(), "gap": Markup()}
+def write_figures(run_directory: Path | str, folder: Path) -> list[Path]:
+    """Write the figures of a run's report as PNG files, for slides and README files.
+
+    Returns:
+        The files: front.png, drift.png and gap.png, as far as the run has what they show.
+    """
+    run = read_run(Path(run_directory))
+    written = []
+    for name, (figure, _) in _figures(run, shown_networks(run.bundles)).items():
+        figure.set_facecolor("white")
+        with writing(folder / f"{name}.png") as path:
+            figure.savefig(path, dpi=PNG_DPI)
+        written.append(folder / f"{name}.png")
+    return written
+
+
+def _figures(run: RunContents, shown: Sequence[ShownNetwork]) -> dict[str, tuple[Figure, str]]:
+    """Figures of a run with their descriptions."""
+    figures = {}
     if len(run.candidates) or shown:
         front = run.candidates["front"]
         behind = run.candidates[~front]
         drawn = front | run.candidates.index.isin(behind.index[:: _step(len(behind))])
-        figures["front"] = inline(
+        figures["front"] = (
             plot_front(run.candidates[drawn], shown, t_s=ONE_DAY_S),
             "Predicted accuracy after one day against modelled energy of every scored network, "
             "with the front and the measured networks",
         )
     if shown:
-        figures["drift"] = inline(
-            plot_drift(shown), "Simulated accuracy of the measured networks over one year"
+        figures["drift"] = (
+            plot_drift(shown),
+            "Simulated accuracy of the measured networks over one year",
         )
-        figures["gap"] = inline(
+        figures["gap"] = (
             plot_gap(shown, t_s=ONE_DAY_S),
             "Predicted and simulated accuracy of the measured networks after one day",
         )

@@ -8,7 +8,7 @@ import pytest
 
 from analognas.deployment import read_bundles
 from analognas.errors import UserError
-from analognas.reporting import write_report
+from analognas.reporting import write_figures, write_report
 from analognas.reporting.wording import summary_sentences
 
 SECTIONS = ("networks", "front", "drift", "gap", "chip", "meaning", "run")
@@ -141,3 +141,9 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path: Path, run_folder: Path) ->
     next(copy.glob("winners/knee-*/placement.json")).write_text("{")
     with pytest.raises(UserError, match="analognas resume"):
         write_report(copy)
+
+
+def test_figures_can_be_had_as_pictures(run_folder: Path, tmp_path: Path) -> None:
+    written = write_figures(run_folder, tmp_path / "figures")
+    assert [path.name for path in written] == ["front.png", "drift.png", "gap.png"]
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in written)
