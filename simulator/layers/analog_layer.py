@@ -1,9 +1,9 @@
 """The analog twin of `nn.Linear` and `nn.Conv2d`, and the model that holds such layers.
 
 A layer lives in one of three states. *Unprogrammed*, it computes its digital weights exactly. *In
-HWA training* (after `start_hwa_training`, in training mode), it feels weight noise, a quantised
-input of learned range and output noise. *Programmed*, it computes with the tiles of K chips: its
-input holds K x B samples, chip by chip.
+HWA training* (after `start_hwa_training`, in training mode), it feels weight noise, an input
+clipped to a learned range, and output noise. *Programmed*, it computes with the tiles of K chips:
+its input holds K x B samples, chip by chip.
 """
 
 import math
