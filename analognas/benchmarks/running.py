@@ -121,6 +121,6 @@ def run_benchmark(
 
 
 def command_of(arguments: list[str]) -> str:
-    """The command as it was typed, with the last part of paths only."""
-    shown = [Path(a).name if os.sep in a and Path(a).exists() else a for a in arguments]
+    """The command as it was typed, with the last part only of paths that begin at the root."""
+    shown = [Path(a).name if Path(a).is_absolute() else a for a in arguments]
     return shlex.join(["analognas", *shown])
