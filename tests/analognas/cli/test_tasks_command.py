@@ -17,7 +17,7 @@ app.command()(tasks)
 def run(*arguments: str) -> str:
     result = CliRunner().invoke(app, arguments, catch_exceptions=False)
     assert result.exit_code == 0
-    return result.output
+    return result.stdout
 
 
 def test_without_a_name_all_tasks_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
