@@ -16,9 +16,10 @@ from analognas.deployment.processes import run_in_processes
 from analognas.errors import UserError
 from analognas.evaluation import evaluate_answers
 from analognas.files import write_text
+from analognas.labelling.job import TaskChoice
 from analognas.records import Evaluation
 from analognas.search_spaces import Architecture, make_space
-from analognas.tasks import NO_SPEAKER, load_task
+from analognas.tasks import NO_SPEAKER
 from analognas.training import Progress, TrainingRecipe, train_network
 
 if TYPE_CHECKING:
@@ -26,16 +27,6 @@ if TYPE_CHECKING:
     from analognas.simulator.chip import ChipSpec
 
 PART = "test"
-
-
-@dataclass(frozen=True)
-class TaskChoice:
-    """How every process loads the task."""
-
-    name: str
-    split: str | None
-    data: str | None
-    words: tuple[str, ...] | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,9 +123,8 @@ def _read(path: Path) -> Measurement:
 
 def _measure(job: _Job, progress: Progress) -> None:
     setting = job.setting
-    choice = setting.task
     with using_threads(1):
-        task = load_task(choice.name, split=choice.split, data=choice.data, words=choice.words)
+        task = setting.task.load()
         arch = Architecture.from_dict(job.architecture)
         space = make_space("tinyml", input_shape=task.input_shape, n_classes=task.n_classes)
 

@@ -18,10 +18,11 @@ from analognas.benchmarks.contestants import (
     searched,
     widest_network,
 )
-from analognas.benchmarks.measuring import MeasurementSetting, TaskChoice, measure_all
+from analognas.benchmarks.measuring import MeasurementSetting, measure_all
 from analognas.benchmarks.tables import Benchmark, BenchmarkRow, records, to_markdown
 from analognas.files import write_text
 from analognas.hardware_choice import load_hardware
+from analognas.labelling.job import TaskChoice
 from analognas.limits import make_fits
 from analognas.search_spaces import make_space
 from analognas.searching.config import SearchConfig

@@ -91,7 +91,7 @@ def to_markdown(benchmark: Benchmark) -> str:
 
 
 def _accuracy_table(benchmark: Benchmark) -> str:
-    heads = ["network", "parameters", "cores", "energy, uJ", "latency, us", "predicted 1 day"]
+    heads = ["network", "parameters", "cores", "energy, uJ", "latency, us", "1 day"]
     heads += ["digital", *(f"{name}" for name in EVALUATION_TIMES_S)]
     kinds = ["", "counted", "counted", "modelled", "modelled", "predicted", "no analog effects"]
     kinds += ["simulated"] * len(EVALUATION_TIMES_S)
@@ -126,7 +126,7 @@ def _losses(benchmark: Benchmark) -> str:
             gap = other.one_day - mine.one_day
             if gap > 0 and _energy(other) <= _energy(mine):
                 lines.append(
-                    f"- {other.contestant.name} is {100 * gap:.1f} points better than "
+                    f"- {other.contestant.name} is {100 * gap:.2f} points better than "
                     f"{mine.contestant.name} after one day, at {_energy(other) / 1000:.1f} against "
                     f"{_energy(mine) / 1000:.1f} uJ."
                 )
@@ -134,7 +134,7 @@ def _losses(benchmark: Benchmark) -> str:
     better = [row for row in others if row.one_day > best.one_day]
     lines += [
         f"- {row.contestant.name} is the more accurate after one day than any searched network, by "
-        f"{100 * (row.one_day - best.one_day):.1f} points, at {_energy(row) / 1000:.1f} uJ "
+        f"{100 * (row.one_day - best.one_day):.2f} points, at {_energy(row) / 1000:.1f} uJ "
         f"({best.contestant.name}: {_energy(best) / 1000:.1f} uJ)."
         for row in better
     ]
