@@ -106,6 +106,7 @@ def run_benchmark(
             f"seed {search.seed}, picked by prediction; {basis}",
             "versions": f"analognas {__version__}, simulator {SIMULATOR_VERSION}, "
             f"torch {torch.__version__}, Python {platform.python_version()}",
+            "for machines": f"the same numbers are in `{out.with_suffix('.csv').name}`",
             **({"notes": " ".join(task.notes)} if task.notes else {}),
         },
         rows=tuple(
