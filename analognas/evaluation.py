@@ -138,7 +138,7 @@ def _answers(analog: AnalogModel, data: Part, chips: int) -> torch.Tensor:
     """Class that every chip answers for every input, `(chips, N)` on the CPU."""
     device = next(analog.parameters()).device
     inputs = torch.from_numpy(data.inputs)
-    step = max(4, SAMPLES_PER_PASS // chips)
+    step = SAMPLES_PER_PASS
     answers = [
         analog(inputs[first : first + step].to(device)).argmax(dim=-1).cpu()
         for first in range(0, len(inputs), step)

@@ -19,10 +19,10 @@ from analognas.simulator import (
     AnalogModel,
     Hardware,
     HwaRecipe,
+    TrainingSession,
     analog_layers,
-    clip_weights_,
+    noisy_training,
     spawn_generator,
-    start_hwa_training,
     to_analog,
     to_digital,
 )
@@ -53,7 +53,7 @@ class TrainingRecipe:
     hwa: HwaRecipe = field(default_factory=HwaRecipe)
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        return {**asdict(self), "hwa": self.hwa.to_dict()}
 
 
 LABEL_RECIPE = TrainingRecipe(epochs=15)  # for the tables that surrogates are fitted on
@@ -107,14 +107,22 @@ def train_network(  # noqa: PLR0913  (a seam: the six things a training run is m
 
     Initial weights, order of the batches, augmentation and noise each have a random stream of their
     own, derived from `seed` and the architecture's key.
+
+    Raises:
+        ValueError: The recipe asks for a teacher; this training has none.
     """
+    if recipe.hwa.distillation is not None:
+        raise ValueError(
+            f"`hwa.distillation` must be None, but got {recipe.hwa.distillation}. There is no "
+            "teacher in this training; write a loop with `noisy_training` to use one."
+        )
     start = time.perf_counter()
     device = torch.device(device)
     network = space.build(arch, generator=spawn_generator(seed, arch.key, "weights"))
     analog = to_analog(network, hardware).to(device).train()
     noise = spawn_generator(seed, arch.key, "noise", device=device)
-    start_hwa_training(analog, recipe.hwa, generator=noise)
-    _fit(analog, task, recipe, path=(seed, arch.key), progress=progress)
+    with noisy_training(analog, recipe.hwa, generator=noise) as session:
+        _fit(session, analog, task, recipe, path=(seed, arch.key), progress=progress)
     analog.eval()
     seconds = time.perf_counter() - start
     return TrainedNetwork(space, arch, analog, recipe, seed, seconds)
@@ -167,6 +175,7 @@ def restore_network(  # noqa: PLR0913
 
 
 def _fit(
+    session: TrainingSession,
     analog: AnalogModel,
     task: Task,
     recipe: TrainingRecipe,
@@ -193,15 +202,14 @@ def _fit(
                 optimizer.zero_grad(set_to_none=True)
                 for group in optimizer.param_groups:
                     group["lr"] = peak * factor
-            analog.set_progress(step / steps)
             x = task.augment(inputs[chosen], augmentation)
             logits = analog(x)
             loss = F.cross_entropy(logits, labels[chosen], label_smoothing=recipe.label_smoothing)
             loss.backward()  # type: ignore[no-untyped-call]
             for optimizer in optimizers:
                 optimizer.step()
-            clip_weights_(analog, recipe.hwa)
             step += 1
+            session.step(progress=step / steps)
         if progress is not None:
             progress(epoch + 1, recipe.epochs, "training")
 

@@ -1,14 +1,20 @@
 """Crossbar simulator: turn a PyTorch model into its analog twin."""
 
+from analognas.simulator.ageing import over_time
+from analognas.simulator.calibration import RangeRule, calibrate_input_ranges
+from analognas.simulator.compensation.recalibration import (
+    recalibrate_batch_norm,
+    recalibrate_input_ranges,
+)
 from analognas.simulator.convert import (
-    calibrate_input_ranges,
     program,
+    reprogram,
     set_time,
     to_analog,
     to_digital,
 )
 from analognas.simulator.hardware import ConverterConfig, Hardware, TileConfig, hardware_with
-from analognas.simulator.hwa import clip_weights_, start_hwa_training
+from analognas.simulator.hwa import TrainingSession, noisy_training
 from analognas.simulator.layers import AnalogLayer, AnalogModel, analog_layers
 from analognas.simulator.presets import HARDWARE, HERMES_DEFAULT, IDEAL, PCM_2019
 from analognas.simulator.streams import spawn_generator
@@ -26,15 +32,20 @@ __all__ = [
     "ConverterConfig",
     "Hardware",
     "HwaRecipe",
+    "RangeRule",
     "TileConfig",
+    "TrainingSession",
     "analog_layers",
     "calibrate_input_ranges",
-    "clip_weights_",
     "hardware_with",
+    "noisy_training",
+    "over_time",
     "program",
+    "recalibrate_batch_norm",
+    "recalibrate_input_ranges",
+    "reprogram",
     "set_time",
     "spawn_generator",
-    "start_hwa_training",
     "to_analog",
     "to_digital",
 ]

@@ -1,53 +1,79 @@
 """Turn a model into its analog twin and back; program it, age it, calibrate its input ranges."""
 
 import copy
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from analognas.simulator.hardware import Hardware
-from analognas.simulator.layers.analog_layer import AnalogLayer, AnalogModel, analog_layers
+from analognas.simulator.layers import AnalogLayer, AnalogModel, analog_layers
+from analognas.simulator.layers.conversion_rules import (
+    COMPOUND_TWINS,
+    TWINS,
+    HardwareRules,
+    check_convertible,
+    convertible,
+    digital_matrices,
+)
+from analognas.simulator.layers.fused_paths import switch_off_fused_paths, switch_on_fused_paths
 from analognas.simulator.streams import draw_root
 
-ANALOG_KINDS = (nn.Linear, nn.Conv2d)
+logger = logging.getLogger(__name__)
 
 
 def to_analog(
-    model: nn.Module, hardware: Hardware, *, keep_digital: Sequence[str] = ()
+    model: nn.Module,
+    hardware: Hardware,
+    *,
+    keep_digital: Sequence[str] = (),
+    layer_hardware: Mapping[str, Hardware] | None = None,
 ) -> AnalogModel:
-    """Copy `model` with every `nn.Linear` and `nn.Conv2d` on tiles; all else stays digital.
+    """Copy `model` with the matrices of every layer in `TWINS` on tiles; all else stays digital.
+
+    Linear layers, convolutions, recurrent layers and attention become analog. A warning names what
+    has a matrix of another kind.
 
     Args:
         model: Any module that maps one batch to one output; it is left untouched.
         hardware: The tiles to use.
-        keep_digital: Names of layers, or of modules whose layers stay digital.
+        keep_digital: Names of layers, or of modules whose layers stay digital. The matrices inside
+            of a recurrent layer or attention have names too ("lstm.weight_hh_l0", "attn.in_proj").
+        layer_hardware: Other tiles for the layers of these names, or inside of these modules; of
+            several that fit, the longest name counts.
 
     Raises:
-        ValueError: A name in `keep_digital` is not a module, or nothing analog is left.
+        ValueError: A name is not a module, a module is lazy or pruned, or nothing is analog.
     """
-    names = {name for name, _ in model.named_modules()}
-    for name in keep_digital:
-        if name not in names:
-            raise ValueError(
-                f"`keep_digital` must name modules of the model, but got {name!r}. "
-                f"Modules with analog layers: {sorted(n for n, _ in _convertible(model))}."
-            )
+    check_convertible(model)
     network = copy.deepcopy(model)
-    if type(network) in ANALOG_KINDS:
+    if type(network) in TWINS:
         network = nn.Sequential(network)
-    twins: dict[int, AnalogLayer] = {}  # a module used twice is one matrix on the chip
-    for name, layer in list(_convertible(network)):
-        if any(name == kept or name.startswith(f"{kept}.") for kept in keep_digital):
+    rules = HardwareRules(hardware, keep_digital, layer_hardware or {})
+    found = list(convertible(network))
+    known = {name for name, _ in network.named_modules(remove_duplicate=False)}
+    twins: dict[int, nn.Module] = {}  # a module used twice is one matrix on the chip
+    for name, layer in found:
+        if rules.keeps_digital(name):
             continue
-        twin = twins.setdefault(id(layer), AnalogLayer(layer, hardware))
-        _replace(network, name, twin)
+        twin = twins.get(id(layer)) or TWINS[type(layer)](layer, rules.hardware_of, name)
+        if isinstance(twin, COMPOUND_TWINS):
+            known |= {f"{name}.{part}" for part, _ in twin.named_children()}
+        if any(isinstance(part, AnalogLayer) for part in twin.modules()):
+            twins[id(layer)] = twin
+            _replace(network, name, twin)
+    rules.check_names(known, [name for name, _ in found])
     if not twins:
         raise ValueError(
-            "The model must have an nn.Linear or nn.Conv2d that is not kept digital, but it "
-            "has none."
+            "The model must have a layer of a kind that can be analog and is not kept digital, but "
+            f"it has none. Kinds: {sorted(kind.__name__ for kind in TWINS)}."
         )
+    if left := digital_matrices(network, rules):
+        logger.warning("These modules have matrices that stay digital: %s.", "; ".join(left))
+    switch_off_fused_paths(network)
     return AnalogModel(network, hardware).train(model.training)
 
 
@@ -68,19 +94,22 @@ def to_digital(analog: AnalogModel, *, clip_inputs: bool = False) -> nn.Module:
         analog: In any state.
         clip_inputs: Keep the saturation at the input ranges, which the weights were trained with:
             the network that HWA training has optimised, in full precision and without noise.
+            Recurrent layers and attention then stay taken apart into their matrices.
     """
-    layers = dict(_all_analog(analog.network))
-    # The deep copy meets each analog layer's digital part in its place, not its tiles.
-    memo: dict[int, object] = {}
-    for layer in layers.values():
-        if id(layer) in memo:
-            continue
-        digital = copy.deepcopy(layer.digital)
-        bound = layer.input_range.item()
-        if clip_inputs and layer.hardware.converters.dac_bits is not None and bound > 0:
-            digital.register_forward_pre_hook(ClipInput(bound))
-        memo[id(layer)] = digital
-    return copy.deepcopy(analog.network, memo)
+    # The deep copy meets each twin's digital original in its place, not its tiles.
+    memo: dict[int, Any] = {}
+    for module in analog.network.modules():
+        if isinstance(module, AnalogLayer):
+            digital = copy.deepcopy(module.digital, memo)
+            bound = module.input_range.item()
+            if clip_inputs and module.has_range and bound > 0:
+                digital.register_forward_pre_hook(ClipInput(bound))
+            memo[id(module)] = digital
+        elif isinstance(module, COMPOUND_TWINS) and not clip_inputs:
+            memo[id(module)] = copy.deepcopy(module.digital, memo)
+    network: nn.Module = copy.deepcopy(analog.network, memo)
+    switch_on_fused_paths(network)
+    return network
 
 
 def program(analog: AnalogModel, *, chips: int | Sequence[int], generator: torch.Generator) -> None:
@@ -92,15 +121,40 @@ def program(analog: AnalogModel, *, chips: int | Sequence[int], generator: torch
     Args:
         analog: From `to_analog`, with input ranges trained or calibrated.
         chips: How many, or the numbers of those wanted.
-        generator: Advanced once; everything random derives from that draw.
+        generator: Advanced twice; everything random derives from these draws.
     """
     numbers = tuple(range(chips)) if isinstance(chips, int) else tuple(chips)
     if not numbers or min(numbers) < 0:
         raise ValueError(f"`chips` must be at least 1 chip with number >= 0, but got {chips!r}.")
+    _program(analog, numbers, factory_root=draw_root(generator), generator=generator)
+
+
+def reprogram(analog: AnalogModel, *, generator: torch.Generator) -> None:
+    """Write the weights anew to the same chips, with their stuck cells and unequal columns.
+
+    Args:
+        analog: A programmed model; its age starts again at zero.
+        generator: Advanced once; programming noise and drift exponents derive from that draw.
+    """
+    if not analog.chips:
+        raise ValueError(
+            "A model must be programmed before it is programmed again. Call `program(analog, "
+            "chips=..., generator=...)` first."
+        )
+    _program(analog, analog.chips, factory_root=int(analog.roots[1]), generator=generator)
+
+
+def _program(
+    analog: AnalogModel,
+    chips: tuple[int, ...],
+    *,
+    factory_root: int,
+    generator: torch.Generator,
+) -> None:
     root = draw_root(generator)
-    for name, layer in analog_layers(analog):
-        layer.program(chips=numbers, root=root, name=name)
-    analog.chips, analog.root = numbers, root
+    for _, layer in analog_layers(analog):
+        layer.program(chips, root, factory_root=factory_root)
+    analog.remember_chips(chips, root=root, factory_root=factory_root)
     analog.eval()
 
 
@@ -120,53 +174,9 @@ def set_time(analog: AnalogModel, *, t_s: float, generator: torch.Generator) -> 
     if not 0 <= t_s < float("inf"):
         raise ValueError(f"`t_s` must be a time of at least 0 seconds, but got {t_s}.")
     root = draw_root(generator)
-    for name, layer in analog_layers(analog):
-        layer.set_time(t_s, root=root, name=name)
-
-
-@torch.no_grad()
-def calibrate_input_ranges(
-    analog: AnalogModel, inputs: Tensor, *, quantile: float = 0.9995
-) -> None:
-    """Set every input range to a quantile of |x| that the layer sees on `inputs` `(B, ...)`.
-
-    For networks that were not trained hardware-aware. Use training data only.
-    """
-    if not 0 < quantile <= 1:
-        raise ValueError(f"`0 < quantile <= 1` must hold, but got quantile={quantile}.")
-    seen: dict[AnalogLayer, Tensor] = {}
-
-    def record(layer: nn.Module, args: tuple[Tensor, ...]) -> None:
-        assert isinstance(layer, AnalogLayer)
-        magnitudes = args[0].detach().abs().flatten()
-        count = max(1, round(quantile * magnitudes.numel()))
-        value = magnitudes.kthvalue(count).values.clamp_min(1e-6)
-        seen[layer] = torch.maximum(seen.get(layer, value), value)
-
-    training = analog.training
-    hooks = [layer.register_forward_pre_hook(record) for _, layer in analog_layers(analog)]
-    try:
-        analog.eval()
-        analog.network(inputs)
-    finally:
-        for hook in hooks:
-            hook.remove()
-        analog.train(training)
-    for layer, value in seen.items():
-        layer.input_range.copy_(value)
-
-
-def _convertible(network: nn.Module) -> Iterator[tuple[str, nn.Linear | nn.Conv2d]]:
-    for name, module in network.named_modules(remove_duplicate=False):
-        if type(module) in ANALOG_KINDS:
-            assert isinstance(module, nn.Linear | nn.Conv2d)
-            yield name, module
-
-
-def _all_analog(network: nn.Module) -> Iterator[tuple[str, AnalogLayer]]:
-    for name, module in network.named_modules(remove_duplicate=False):
-        if isinstance(module, AnalogLayer):
-            yield name, module
+    for _, layer in analog_layers(analog):
+        layer.set_time(t_s, root)
+    analog.remember_time(t_s, root=root)
 
 
 def _replace(network: nn.Module, name: str, new: nn.Module) -> None:

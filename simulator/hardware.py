@@ -10,10 +10,16 @@ from typing import Annotated, Any, Literal
 
 import tomli_w
 from annotated_types import Ge, Gt, Le
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 from pydantic.dataclasses import dataclass
 
+from analognas.simulator.circuit import CircuitIrDrop
+from analognas.simulator.conductance_mapping import ConductanceMapping
 from analognas.simulator.devices import AnyDevice, PcmHermes
+from analognas.simulator.faults import Faults
+from analognas.simulator.input_encoding import InputStage
+from analognas.simulator.ir_drop import IrDrop
+from analognas.simulator.output_stage import OutputStage
 
 STRICT = ConfigDict(extra="forbid")
 
@@ -49,8 +55,19 @@ class Hardware:
         device: The memory cell.
         converters: DAC and ADC.
         tile: Crossbar size.
-        weight_read_noise: Strength of the noise of every read, `sigma_w sqrt(sum |w| x^2)`.
-        compensation: "gdc" rescales every tile by its mean absolute read-out since programming.
+        weight_read_noise: Strength sigma_w of the noise of every read.
+        read_noise_law: "pcm" noise grows with the conductance, `sigma_w sqrt(sum |w| x^2)`;
+            "constant" noise does not, `sigma_w sqrt(sum x^2)`.
+        compensation: Digital correction of drift by a factor per tile (per column for
+            "gdc_column"): how much its read-out has changed since programming. "gdc" drives one row
+            at a time and averages the magnitudes, "gdc_ones" drives all rows at once, "gdc_exact"
+            compares with the ideal weights instead of a read-out after programming.
+        mapping: From weights to conductances.
+        faults: Cells that are stuck.
+        input_stage: Errors of the DAC, scaling and encoding of the inputs.
+        ir_drop: Voltage drop along the columns, a static approximation.
+        circuit: The columns as networks of resistors read by pulses, instead of `ir_drop`.
+        output_stage: Errors between the columns and their ADCs.
     """
 
     name: str = "custom"
@@ -58,12 +75,58 @@ class Hardware:
     converters: ConverterConfig = ConverterConfig()
     tile: TileConfig = TileConfig()
     weight_read_noise: Annotated[float, Ge(0)] = 0.0175
-    compensation: Literal["gdc", "none"] = "gdc"
+    read_noise_law: Literal["pcm", "constant"] = "pcm"
+    compensation: Literal["gdc", "gdc_ones", "gdc_exact", "gdc_column", "none"] = "gdc"
+    mapping: ConductanceMapping = ConductanceMapping()
+    faults: Faults = Faults()
+    input_stage: InputStage = InputStage()
+    ir_drop: IrDrop = IrDrop()
+    circuit: CircuitIrDrop | None = None
+    output_stage: OutputStage = OutputStage()
+
+    @model_validator(mode="after")
+    def _settings_agree(self) -> "Hardware":
+        stage, bits = self.input_stage, self.converters.dac_bits
+        if stage.encoding in ("split", "bit_serial") and bits is None:
+            raise ValueError(
+                f"`input_stage.encoding = {stage.encoding!r}` passes digits, but got dac_bits=none."
+                " Give `converters.dac_bits` a number, or choose another encoding."
+            )
+        if stage.encoding == "split" and bits is not None and stage.split_low_bits >= bits - 1:
+            raise ValueError(
+                "`input_stage.split_low_bits < converters.dac_bits - 1` must hold, but got "
+                f"split_low_bits={stage.split_low_bits} and dac_bits={bits}. Change one of them."
+            )
+        if self.ir_drop.strength > 0 and self.circuit is not None:
+            raise ValueError(
+                "Of `ir_drop` and `circuit`, two models of the same wires, at most one must be on, "
+                f"but got ir_drop.strength={self.ir_drop.strength} and a circuit. Set the strength "
+                "to 0, or leave the circuit out."
+            )
+        if self.circuit is not None and self.mapping.cells_per_weight != 2:
+            raise ValueError(
+                "`circuit` must have one pair of cells per weight, but the mapping has "
+                f"{self.mapping.cells_per_weight} cells. Use the default mapping, or `ir_drop`."
+            )
+        if self.input_stage.bound_management != "none" and self.converters.adc_bits is None:
+            raise ValueError(
+                "`input_stage.bound_management` must have an ADC that can clip, but got "
+                "adc_bits=none. Give `converters.adc_bits` a number, or manage no bounds."
+            )
+        return self
 
     @property
     def hash(self) -> str:
-        """Twelve hex digits that change with every physical setting (the name is not one)."""
-        content = {key: value for key, value in asdict(self).items() if key != "name"}
+        """Twelve hex digits that change with every physical setting (the name is not one).
+
+        A group of effects that is switched off does not count: a new effect leaves the hashes of
+        hardware without it as they were.
+        """
+        content = {
+            key: value
+            for key, value in asdict(self).items()
+            if key != "name" and (key not in _SWITCHED_OFF or value != _SWITCHED_OFF[key])
+        }
         canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
@@ -89,6 +152,17 @@ class Hardware:
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
             raise ValueError(f"{path} is not a readable TOML file: {error}.") from error
         return _validate(data, str(path))
+
+
+_SWITCHED_OFF: dict[str, Any] = {
+    "read_noise_law": "pcm",
+    "mapping": asdict(ConductanceMapping()),
+    "faults": asdict(Faults()),
+    "input_stage": asdict(InputStage()),
+    "ir_drop": asdict(IrDrop()),
+    "circuit": None,
+    "output_stage": asdict(OutputStage()),
+}
 
 
 def hardware_with(hardware: Hardware, settings: Mapping[str, str]) -> Hardware:
@@ -118,11 +192,14 @@ def _leaves(data: dict[str, Any], prefix: str = "") -> list[str]:
     return names
 
 
+# TOML has no null: the word "none" stands for it where something is optional.
+OPTIONAL = ("dac_bits", "adc_bits", "circuit", "table", "segments", "array_rows")
+
+
 def _absent(value: Any) -> Any:
-    """TOML has no null: the word "none" stands for it where a number is optional."""
     if isinstance(value, dict):
         return {
-            key: None if key.endswith("_bits") and item == "none" else _absent(item)
+            key: None if key in OPTIONAL and item == "none" else _absent(item)
             for key, item in value.items()
         }
     return value

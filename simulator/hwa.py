@@ -1,34 +1,154 @@
-"""Hardware-aware (HWA) training: the calls that a training loop needs around its own."""
+"""Hardware-aware (HWA) training, usable in anyone's loop."""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 
 import torch
+from torch import Tensor, nn
 
-from analognas.simulator.layers.analog_layer import AnalogModel, analog_layers
-from analognas.simulator.streams import draw_root, spawn_generator
-from analognas.simulator.training import HwaRecipe, noise_table
+from analognas.simulator.devices import weight_spread
+from analognas.simulator.layers import AnalogLayer, AnalogModel, analog_layers
+from analognas.simulator.streams import NoiseStream, draw_root
+from analognas.simulator.training import CellNoise, HwaRecipe, LayerTraining, LearnedClip
+
+logger = logging.getLogger(__name__)
 
 
-def start_hwa_training(
-    analog: AnalogModel, recipe: HwaRecipe, *, generator: torch.Generator
-) -> None:
-    """Make the training mode of `analog` noisy.
+class TrainingSession:
+    """A running hardware-aware training; made by `noisy_training`."""
 
-    Call `analog.set_progress(fraction)` as the training advances: it drives the ramp.
+    def __init__(self, layers: Mapping[AnalogLayer, LayerTraining]) -> None:
+        self._layers = layers
+        self._start = [parameter.detach().clone() for parameter in self.parameters()]
+        for layer, parts in layers.items():
+            layer.start_training(parts)
+
+    def parameters(self) -> list[nn.Parameter]:
+        """What is trained beside the network: learned output scales and weight limits.
+
+        They belong to `analog.parameters()` while the training lasts. An optimizer that was made
+        before takes them with `add_param_group`.
+        """
+        return [parameter for parts in self._layers.values() for parameter in parts.parameters()]
+
+    def step(self, *, progress: float) -> None:
+        """Clip the weights and move the noise ramp; call after every step of the optimizer.
+
+        Args:
+            progress: How much of the training is done, 0 to 1.
+        """
+        if not 0 <= progress <= 1:
+            raise ValueError(
+                f"`0 <= progress <= 1` must hold, but got progress={progress}. Give the share of "
+                "all steps that are done."
+            )
+        for layer, parts in self._layers.items():
+            _rewrite(layer, parts.limited_weight)
+            parts.set_progress(progress)
+
+    def _end(self) -> None:
+        learned = self.parameters()
+        if learned and all(map(torch.equal, learned, self._start)):
+            logger.warning(
+                "Learned output scales or weight limits did not change. Make the optimizer inside "
+                "`noisy_training`, or add `session.parameters()` to it."
+            )
+        for layer, parts in self._layers.items():
+            _rewrite(layer, parts.final_weight)
+            layer.stop_training()
+
+
+@contextmanager
+def noisy_training(
+    analog: AnalogModel, recipe: HwaRecipe, *, generator: torch.Generator | None = None
+) -> Iterator[TrainingSession]:
+    """Let `analog` feel `recipe` in training mode, inside a `with` block.
+
+    ```python
+    with noisy_training(analog, recipe, generator=generator) as session:
+        optimizer = torch.optim.SGD(analog.parameters(), lr=0.1)
+        for step in range(steps):
+            optimizer.zero_grad()
+            loss = criterion(analog(x), y)
+            loss.backward()
+            optimizer.step()
+            session.step(progress=(step + 1) / steps)
+    ```
+
+    The block puts the model into training mode; in evaluation mode, the layers compute without
+    noise. When it ends, also by an exception, the layers are plain again, and what was learned
+    beside the weights is folded into them: weights beyond a learned limit are clipped, the
+    transformation of `DorefaNoise` is applied, and an output scale multiplies its column. Apart
+    from that, the weights are those of the last step, bit for bit. The trained input ranges stay.
+
+    Args:
+        analog: From `to_analog`, not programmed. Training usually starts from trained weights.
+        recipe: What to feel.
+        generator: Advanced once; every layer's noise derives from that draw. By default torch's
+            own, which `torch.manual_seed` sets.
+
+    Raises:
+        TypeError: `analog` is not an analog model.
+        ValueError: It is programmed, or is being trained already.
     """
+    _check(analog, recipe)
+    generator = torch.default_generator if generator is None else generator
     root = draw_root(generator)
-    device = next(analog.parameters()).device
-    table = noise_table(analog.hardware.device, t_s=recipe.noise_time_s).to(device)
-    for name, layer in analog_layers(analog):
-        stream = spawn_generator(root, name, "training", device=device)
-        layer.start_training(recipe, table, generator=stream)
+    session = TrainingSession(
+        {layer: _at_layer(layer, name, recipe, root) for name, layer in analog_layers(analog)}
+    )
+    mode = analog.training
+    analog.train()
+    try:
+        yield session
+    finally:
+        session._end()
+        analog.train(mode)
 
 
 @torch.no_grad()
-def clip_weights_(analog: AnalogModel, recipe: HwaRecipe) -> None:
-    """Clip weights to `clip_sigma` standard deviations of their layer; call after each step."""
-    if recipe.clip_sigma is None:
-        return
-    for _, layer in analog_layers(analog):
-        weight = layer.digital.weight
-        if weight.numel() > 1:
-            bound = recipe.clip_sigma * weight.std()
-            weight.clamp_(-bound, bound)
+def _rewrite(layer: AnalogLayer, change: Callable[[Tensor], Tensor]) -> None:
+    """Replace the layer's weights by `change` of them; nothing if it returns the same."""
+    changed = change(layer.weight)
+    if changed is not layer.weight:
+        layer.weight.copy_(changed)
+
+
+def _at_layer(layer: AnalogLayer, name: str, recipe: HwaRecipe, root: int) -> LayerTraining:
+    weight = layer.weight
+    table = None
+    if isinstance(recipe.noise, CellNoise) and recipe.weight_noise > 0:
+        spread = weight_spread(layer.hardware.device, t_s=recipe.noise_time_s)
+        table = spread.to(device=weight.device, dtype=weight.dtype)
+        if recipe.noise.relative_to is None:
+            noise = replace(recipe.noise, relative_to=layer.hardware.mapping.scaling)
+            recipe = replace(recipe, noise=noise)
+    stream = NoiseStream(root, name, "training", device=weight.device)
+    return LayerTraining(weight, recipe, layout=layer.product, stream=stream, table=table)
+
+
+def _check(analog: AnalogModel, recipe: HwaRecipe) -> None:
+    if not isinstance(analog, AnalogModel):
+        raise TypeError(
+            "`analog` must be an analog model, but got "
+            f"{type(analog).__name__}. Call `to_analog(model, hardware)` first."
+        )
+    if analog.chips:
+        raise ValueError(
+            f"A model must not be programmed while it is trained, but it is on {len(analog.chips)} "
+            "chips. Make a new one with `to_analog(to_digital(analog), hardware)`."
+        )
+    if any(isinstance(module, LayerTraining) for module in analog.modules()):
+        raise ValueError(
+            "A model must not be trained in two sessions at once, but one is running. Leave its "
+            "`with` block first."
+        )
+    learned = recipe.learn_output_scales or isinstance(recipe.weight_clip, LearnedClip)
+    layers = [layer for _, layer in analog_layers(analog)]
+    if learned and len({id(layer.weight) for layer in layers}) < len(layers):
+        raise ValueError(
+            "Layers must not share a weight where output scales or weight limits are learned, but "
+            "two do. Turn `learn_output_scales` off and clip by another rule."
+        )

@@ -10,11 +10,15 @@ A grouped convolution is block-diagonal. As many whole groups as fit share a til
 the blocks are programmed to zero and, like every cell, carry noise.
 """
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
 from torch import nn
+
+Split = Literal["balanced", "aligned"]
 
 
 @dataclass(frozen=True)
@@ -22,16 +26,16 @@ class LayerShape:
     """An analog layer as the chip sees it: a matrix and how often it is used per inference."""
 
     name: str
-    kind: Literal["linear", "conv2d"]
+    kind: str  # "linear", "conv2d", "conv_transpose1d" ...
     in_channels: int
     out_channels: int
-    kernel: tuple[int, int] = (1, 1)
+    kernel: tuple[int, ...] = (1, 1)
     groups: int = 1
     mvms: int = 1  # matrix-vector multiplications per inference: output height x width
 
     @property
     def rows(self) -> int:
-        return self.in_channels * self.kernel[0] * self.kernel[1]
+        return self.in_channels * math.prod(self.kernel)
 
     @property
     def columns(self) -> int:
@@ -72,12 +76,32 @@ def split_evenly(size: int, limit: int) -> list[tuple[int, int]]:
     return list(pairwise(bounds))
 
 
-def tile_blocks(layer: LayerShape, rows: int, columns: int) -> list[TileBlock]:
+def split_aligned(size: int, limit: int) -> list[tuple[int, int]]:
+    """Cut `range(size)` into full parts of `limit` and a rest."""
+    return [(first, min(first + limit, size)) for first in range(0, size, limit)]
+
+
+def row_parts(blocks: Sequence[TileBlock]) -> int:
+    """Largest number of tiles whose outputs are added for one column."""
+    columns = [block.column_start for block in blocks]
+    return max(columns.count(column) for column in set(columns))
+
+
+def tile_blocks(
+    layer: LayerShape, rows: int, columns: int, *, split: Split = "balanced"
+) -> list[TileBlock]:
     """Lay a layer onto tiles of at most `rows x columns` cells.
+
+    Args:
+        layer: Its matrix.
+        rows: Of a tile.
+        columns: Of a tile.
+        split: Parts as equal as they can be, or full tiles and a rest.
 
     Returns:
         Blocks in the order groups, columns, rows (row parts of the same columns are neighbours).
     """
+    cut = split_evenly if split == "balanced" else split_aligned
     group_rows = layer.rows // layer.groups
     group_columns = layer.columns // layer.groups
     if layer.groups > 1 and group_rows <= rows and group_columns <= columns:
@@ -90,7 +114,7 @@ def tile_blocks(layer: LayerShape, rows: int, columns: int) -> list[TileBlock]:
                 last * group_columns,
                 (last - first) * group_rows * group_columns,
             )
-            for first, last in split_evenly(layer.groups, per_tile)
+            for first, last in cut(layer.groups, per_tile)
         ]
     return [
         TileBlock(
@@ -101,22 +125,30 @@ def tile_blocks(layer: LayerShape, rows: int, columns: int) -> list[TileBlock]:
             (row_stop - row_start) * (column_stop - column_start),
         )
         for group in range(layer.groups)
-        for column_start, column_stop in split_evenly(group_columns, columns)
-        for row_start, row_stop in split_evenly(group_rows, rows)
+        for column_start, column_stop in cut(group_columns, columns)
+        for row_start, row_stop in cut(group_rows, rows)
     ]
 
 
-def layer_shape(name: str, module: nn.Linear | nn.Conv2d, *, mvms: int) -> LayerShape:
-    """Describe a torch layer; `mvms` is its number of output positions per inference."""
+def layer_shape(name: str, module: nn.Module, *, mvms: int) -> LayerShape:
+    """Describe a torch layer; `mvms` is its number of output positions per inference.
+
+    Raises:
+        TypeError: The module is neither linear nor a convolution.
+    """
     if isinstance(module, nn.Linear):
         return LayerShape(name, "linear", module.in_features, module.out_features, mvms=mvms)
-    height, width = module.kernel_size
-    return LayerShape(
-        name,
-        "conv2d",
-        module.in_channels,
-        module.out_channels,
-        (height, width),
-        module.groups,
-        mvms,
+    if isinstance(module, nn.modules.conv._ConvNd):
+        kind = type(module).__name__.lower().replace("transpose", "_transpose")
+        return LayerShape(
+            name,
+            kind,
+            module.in_channels,
+            module.out_channels,
+            tuple(module.kernel_size),
+            module.groups,
+            mvms,
+        )
+    raise TypeError(
+        f"Layer {name!r} must be linear or a convolution, but is a {type(module).__name__}."
     )

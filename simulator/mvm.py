@@ -1,63 +1,283 @@
-"""The matrix-vector multiplication of a crossbar as pure functions, in the order of the physics.
+"""The matrix-vector multiplication of one tile, in the order of the physics.
 
 Everything is normalised: weights and inputs lie in [-1, 1], so that an output of 10 means ten fully
-driven rows at the largest weight. Source of the order and of the converter convention: Rasch et
-al., Nat. Commun. 14, 5282 (2023).
+driven rows at the largest weight. The order, after Rasch et al., Nat. Commun. 14, 5282 (2023): DAC
+and its errors, product, IR drop, voltage offset and series resistance, weight noise of this read,
+S-shape and asymmetry, output noise, ADC. Each effect is a function of its own (`input_encoding`,
+`ir_drop`, `output_stage`, `kernels`); here they are put together.
 """
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from analognas.simulator.hardware import ConverterConfig
-from analognas.simulator.streams import gaussian_like
+from analognas.simulator.circuit import pwm_product
+from analognas.simulator.hardware import ConverterConfig, Hardware
+from analognas.simulator.input_encoding import Passes, disturb_drive_, encode, sums_before_converter
+from analognas.simulator.ir_drop import apply_ir_drop_, drop_profile
+from analognas.simulator.kernels import Columns, IrDropTerms, read_out
+from analognas.simulator.output_stage import (
+    ColumnVariation,
+    adc_errors_,
+    asymmetry_,
+    s_shape_,
+    voltage_offset_,
+)
+from analognas.simulator.quantizer import converter_steps, quantize_
+from analognas.simulator.streams import NoiseStream, gaussian_like
+
+# Drives in the layer's own arrangement and weights `(C, R)` to a contiguous `(M, C)` matrix.
+Multiply = Callable[[Tensor, Tensor], Tensor]
 
 
-def converter_steps(bits: int) -> int:
-    """Number of steps of a symmetric converter, `2^bits - 2` (8 bits: codes -127 ... 127)."""
-    return (1 << bits) - 2
-
-
-def quantize_uniform_(x: Tensor, *, bits: int | None, bound: float) -> Tensor:
-    """Round `x` in place to the converter's grid and clip it; `None` bits leave it alone.
-
-    LSB = 2 bound / (2^bits - 2), ties to even.
-    """
-    if bits is None:
-        return x
-    half_steps = converter_steps(bits) / 2
-    x.mul_(half_steps / bound).round_().clamp_(-half_steps, half_steps)
-    return x.mul_(bound / half_steps)
-
-
-def read_noise_variance_(
-    squared_drive: Tensor, converters: ConverterConfig, weight_read_noise: float
-) -> Tensor:
-    """Variance of one output, in place: `sigma_out^2 + sigma_w^2 sum_j |w_ij| x_j^2`.
+@dataclass(frozen=True)
+class TileReading:
+    """One chip's tile at one moment, ready to be read.
 
     Args:
-        squared_drive: `sum_j |w_ij| x_j^2` per output.
-        converters: For the output noise.
-        weight_read_noise: sigma_w.
+        weight: `(C, R)` normalised.
+        columns: Gains and noise.
+        variation: Fixed errors of the columns; `None` where the output stage has none.
+        wire_offset: `(C,)` added to the outputs of a circuit of held cells.
+        g_uS: `(2, C, R)` cells of a circuit that cuts idle cells off.
     """
-    return squared_drive.mul_(weight_read_noise**2).add_(converters.output_noise**2)
+
+    weight: Tensor
+    columns: Columns
+    variation: ColumnVariation | None
+    wire_offset: Tensor | None = None
+    g_uS: Tensor | None = None
 
 
-def convert_output_(
-    y: Tensor,
-    variance: Tensor | None,
-    converters: ConverterConfig,
+def half_steps(bits: int | None) -> float | None:
+    """Largest code of a converter, `None` without one."""
+    return None if bits is None else converter_steps(bits) / 2
+
+
+def steps_per_unit(converters: ConverterConfig) -> float:
+    """ADC steps per normalised output; 1 without ADC."""
+    codes = half_steps(converters.adc_bits)
+    return 1.0 if codes is None else codes / converters.output_bound
+
+
+def column_numbers(
+    hardware: Hardware,
     *,
-    generator: torch.Generator,
-) -> Tensor:
-    """ADC stage in place: add Gaussian noise of the given variance, quantise, clip.
+    scale: Tensor,
+    noise: Tensor | float,
+    read_noise: float = 0.0,
+) -> Columns:
+    """What the read-out needs per column.
 
-    Per-read weight noise and output noise are independent Gaussians on the same node: one draw has
-    their sum's law.
+    Args:
+        hardware: For the ADC.
+        scale: `(C,)` logical output of a normalised output of 1.
+        noise: Output noise, normalised.
+        read_noise: sigma_w.
     """
-    if variance is not None:
-        noise = gaussian_like(y, generator=generator)
-        y.addcmul_(variance.sqrt_(), noise)
-    elif converters.output_noise > 0:
-        noise = gaussian_like(y, generator=generator)
-        y.add_(noise, alpha=converters.output_noise)
-    return quantize_uniform_(y, bits=converters.adc_bits, bound=converters.output_bound)
+    per_unit = steps_per_unit(hardware.converters)
+    ones = torch.ones_like(scale)
+    return Columns.of(
+        gain=ones * per_unit,
+        noise=ones * noise * per_unit,
+        squared_gain=ones * (read_noise * per_unit) ** 2,
+        scale=scale / per_unit,
+        offset=torch.zeros_like(scale),
+    )
+
+
+def is_plain(hardware: Hardware) -> bool:
+    """Whether a read is one pass with an exact DAC."""
+    stage = hardware.input_stage
+    return (
+        stage.encoding == "one_pass"
+        and stage.noise == 0
+        and stage.asymmetry == 0
+        and not stage.stochastic_rounding
+    )
+
+
+def needs_vectors(hardware: Hardware) -> bool:
+    """Whether every input vector is treated on its own, which takes unfolded windows."""
+    stage, circuit = hardware.input_stage, hardware.circuit
+    cut_off = circuit is not None and circuit.idle == "cut_off"
+    return cut_off or stage.scaling != "static" or stage.bound_management != "none"
+
+
+def read_tile(
+    multiply: Multiply,
+    drive: Tensor,
+    reading: TileReading,
+    hardware: Hardware,
+    stream: NoiseStream,
+    *,
+    into: Tensor | None = None,
+) -> Tensor:
+    """Read a tile once with a converted drive.
+
+    Args:
+        multiply: The layer's product.
+        drive: Normalised, after the DAC.
+        reading: The tile.
+        hardware: All effects.
+        stream: Noise of the reads.
+        into: `(M, C)` digital sum of other row parts; the output is added to it.
+
+    Returns:
+        `(M, C)` digital outputs.
+    """
+    currents = _currents(multiply, drive, reading, hardware, fuse=True)
+    return _convert(currents, reading, hardware, stream, into=into)
+
+
+def read_tile_in_passes(
+    multiply: Multiply,
+    x: Tensor,
+    reading: TileReading,
+    hardware: Hardware,
+    stream: NoiseStream,
+    *,
+    into: Tensor | None = None,
+) -> Tensor:
+    """Like `read_tile`, with the DAC, its errors and the encoding of the hardware.
+
+    Args:
+        multiply: The layer's product.
+        x: Normalised activations, before the DAC.
+        reading: The tile.
+        hardware: All effects.
+        stream: Noise of the reads.
+        into: As in `read_tile`.
+    """
+    stage, bits = hardware.input_stage, hardware.converters.dac_bits
+    passes: Passes = encode(x, bits=bits, stage=stage, generator=stream.generator)
+    drives = [disturb_drive_(d, stage, generator=stream.generator) for d in passes.drives]
+    if sums_before_converter(stage):
+        parts = [
+            _currents(multiply, drive, reading, hardware, fuse=len(drives) == 1) for drive in drives
+        ]
+        return _convert(_added(parts), reading, hardware, stream, into=into)
+    columns = reading.columns
+    for drive, weight in zip(drives, passes.weights, strict=True):
+        weighted = replace(reading, columns=columns.changed(scale=columns.scale * weight))
+        currents = _currents(multiply, drive, reading, hardware, fuse=True)
+        into = _convert(currents, weighted, hardware, stream, into=into)
+        columns = columns.changed(offset=0.0)
+    assert into is not None
+    return into
+
+
+@dataclass(frozen=True)
+class _Currents:
+    """Column currents before the converters, `(M, C)` each."""
+
+    product: Tensor
+    squared: Tensor | None  # sum of |w| x^2, for the noise of this read
+    ir_drop: IrDropTerms | None  # still to be subtracted
+
+
+def _currents(
+    multiply: Multiply,
+    drive: Tensor,
+    reading: TileReading,
+    hardware: Hardware,
+    *,
+    fuse: bool,
+) -> _Currents:
+    """Products of one pass; with `fuse`, the IR drop may be left to the read-out kernel."""
+    weight, circuit = reading.weight, hardware.circuit
+    if reading.g_uS is not None and circuit is not None:
+        plus, minus = reading.g_uS
+        g_max_uS = hardware.device.g_max_uS
+        product = pwm_product(plus, minus, drive, circuit, g_max_uS=g_max_uS)
+    else:
+        product = multiply(drive, weight)
+        if reading.wire_offset is not None:
+            product.add_(reading.wire_offset)
+    squared = None
+    if hardware.weight_read_noise > 0:
+        magnitude = weight.abs() if hardware.read_noise_law == "pcm" else torch.ones_like(weight)
+        squared = multiply(drive.square(), magnitude)
+    ir_drop = None
+    if hardware.ir_drop.strength > 0:
+        rows = weight.shape[1]
+        profile = drop_profile(rows, device=weight.device, dtype=weight.dtype)
+        ir_drop = IrDropTerms(
+            current=multiply(drive.abs(), weight.abs()),
+            profiled=multiply(drive, weight * profile),
+            current_to_fraction=rows / hardware.ir_drop.conductance_ratio,
+            strength=hardware.ir_drop.strength,
+        )
+    variation, stage = reading.variation, hardware.output_stage
+    if ir_drop is not None and not (fuse and variation is None):
+        apply_ir_drop_(
+            product,
+            ir_drop.current,
+            ir_drop.profiled,
+            rows=weight.shape[1],
+            ir_drop=hardware.ir_drop,
+        )
+        ir_drop = None
+    if variation is not None and (stage.voltage_offset_spread > 0 or stage.series_resistance > 0):
+        drive_sum = multiply(drive, torch.ones_like(weight[:1]))
+        voltage_offset_(product, drive_sum, stage, variation)
+    return _Currents(product, squared, ir_drop)
+
+
+def _added(parts: list[_Currents]) -> _Currents:
+    first, *others = parts
+    for part in others:
+        first.product.add_(part.product)
+        if first.squared is not None and part.squared is not None:
+            first.squared.add_(part.squared)
+    return first
+
+
+def _convert(
+    currents: _Currents,
+    reading: TileReading,
+    hardware: Hardware,
+    stream: NoiseStream,
+    *,
+    into: Tensor | None,
+) -> Tensor:
+    columns, squared, y = reading.columns, currents.squared, currents.product
+    variation, stage, converters = reading.variation, hardware.output_stage, hardware.converters
+    if variation is not None:
+        if squared is not None:
+            noise = gaussian_like(y, generator=stream.generator)
+            y.addcmul_(squared.sqrt_(), noise, value=hardware.weight_read_noise)
+            squared = None
+        asymmetry_(s_shape_(y, stage, variation), stage)
+        if stage.adc_offset_spread > 0 or stage.adc_gain_spread > 0:
+            noise = gaussian_like(y, generator=stream.generator)
+            y.addcmul_(noise, variation.output_noise)
+            adc_errors_(y, stage, variation)
+            columns = columns.changed(noise=torch.zeros_like(columns.noise))
+        if stage.adc_stochastic_rounding:
+            y = _convert_with_dither(y, columns, converters, stream)
+            return y if into is None else into.add_(y)
+    return read_out(
+        y,
+        columns,
+        stream=stream,
+        half_steps=half_steps(converters.adc_bits),
+        squared=squared,
+        ir_drop=currents.ir_drop,
+        into=into,
+    )
+
+
+def _convert_with_dither(
+    y: Tensor, columns: Columns, converters: ConverterConfig, stream: NoiseStream
+) -> Tensor:
+    y.addcmul_(gaussian_like(y, generator=stream.generator), columns.noise / columns.gain)
+    quantize_(
+        y,
+        bits=converters.adc_bits,
+        bound=converters.output_bound,
+        generator=stream.generator,
+    )
+    return y.mul_(columns.gain * columns.scale).add_(columns.offset)

@@ -1,9 +1,17 @@
-"""Published hardware as named values; variations are `dataclasses.replace` or `hardware_with`."""
+"""Published hardware as named values; variations are `dataclasses.replace` or `hardware_with`.
+
+Where a chip's periphery was not published, it is that of the standard AIMC model: Rasch et al.,
+Nat. Commun. 14, 5282 (2023).
+"""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
-from analognas.simulator.devices import IdealDevice, Pcm2019, PcmHermes
+from analognas.simulator.conductance_mapping import ConductanceMapping
+from analognas.simulator.devices import IdealDevice, Pcm2019, PcmHermes, ReramCmo, ReramWan2022
 from analognas.simulator.hardware import ConverterConfig, Hardware, TileConfig
+from analognas.simulator.input_encoding import InputStage
+from analognas.simulator.ir_drop import IrDrop
 
 # Cells of the 64-core chip, two per polarity. Output noise and read noise were not published for
 # this chip: they are taken over from the standard AIMC model (Rasch et al. 2023).
@@ -16,6 +24,11 @@ HERMES_DEFAULT = Hardware(
     compensation="gdc",
 )
 
+# The same chip with one cell per polarity: half the range, and noise that is not averaged.
+HERMES_ONE_CELL = replace(
+    HERMES_DEFAULT, name="hermes_one_cell", device=PcmHermes(cells_per_polarity=1)
+)
+
 # Standard AIMC model of Rasch et al. 2023 without its IR drop: 512 rows, 2019 PCM statistics.
 PCM_2019 = Hardware(
     name="pcm_2019",
@@ -24,6 +37,56 @@ PCM_2019 = Hardware(
     tile=TileConfig(rows=512, columns=512),
     weight_read_noise=0.0175,
     compensation="gdc",
+)
+
+# Standard AIMC model of Rasch et al. 2023 in full: 0.35 Ohm from cell to cell, 5 uS at the most.
+STANDARD_AIMC = replace(
+    PCM_2019,
+    name="standard_aimc",
+    ir_drop=IrDrop(strength=1.0, conductance_ratio=1 / (0.35 * 5e-6)),
+)
+
+# Input and output settings that IBM's open simulation toolkit has unless told otherwise: Rasch et
+# al., "A flexible and fast PyTorch toolkit for simulating training and inference on analog crossbar
+# arrays" (2021). Every vector is scaled by its largest input and repeated while an output clips.
+# The toolkit leaves weights as they are for its converters; here the largest of a tile is 1.
+AIHWKIT_DEFAULT = Hardware(
+    name="aihwkit_default",
+    device=Pcm2019(),
+    converters=ConverterConfig(dac_bits=7, adc_bits=9, output_bound=12.0, output_noise=0.06),
+    tile=TileConfig(rows=512, columns=512),
+    weight_read_noise=0.0,
+    compensation="gdc",
+    mapping=ConductanceMapping(scaling="layer"),
+    input_stage=InputStage(scaling="abs_max", bound_management="iterative"),
+)
+
+# Cells and cores of Wan et al., Nature 608, 504 (2022): 256 x 256 cells, the two of a weight in
+# neighbouring rows. Converters are the standard model's; the read noise, constant 1 % of the
+# largest weight, is what IBM's toolkit advises beside this cell. It relaxes about its target:
+# there is no common drift to compensate.
+RERAM_WAN = Hardware(
+    name="reram_wan",
+    device=ReramWan2022(),
+    converters=ConverterConfig(dac_bits=8, adc_bits=8, output_bound=10.0, output_noise=0.04),
+    tile=TileConfig(rows=128, columns=256),
+    weight_read_noise=0.01,
+    read_noise_law="constant",
+    compensation="none",
+)
+
+# CMO/HfOx cells of Falcone et al. (2025), arXiv:2502.04524, one per weight, accepted within 2 % of
+# their target. Converters and tile are the standard model's; noise within a read was not published
+# for this cell and is off. The relaxation moves all weights by the same amount, not by a factor:
+# global compensation cannot undo it.
+RERAM_CMO = Hardware(
+    name="reram_cmo",
+    device=ReramCmo(acceptance="2%"),
+    converters=ConverterConfig(dac_bits=8, adc_bits=8, output_bound=10.0, output_noise=0.04),
+    tile=TileConfig(rows=512, columns=512),
+    weight_read_noise=0.0,
+    compensation="none",
+    mapping=ConductanceMapping(layout="single"),
 )
 
 # Every effect off: equals the digital network to rounding.
@@ -38,6 +101,11 @@ IDEAL = Hardware(
 
 HARDWARE: Mapping[str, Hardware] = {
     "hermes": HERMES_DEFAULT,
+    "hermes_one_cell": HERMES_ONE_CELL,
     "pcm_2019": PCM_2019,
+    "standard_aimc": STANDARD_AIMC,
+    "aihwkit_default": AIHWKIT_DEFAULT,
+    "reram_wan": RERAM_WAN,
+    "reram_cmo": RERAM_CMO,
     "ideal": IDEAL,
 }

@@ -6,6 +6,11 @@ import torch
 from torch import Tensor
 
 
+def _hash(seed: int, *path: str | int) -> int:
+    digest = hashlib.blake2b(repr((seed, *path)).encode(), digest_size=8).digest()
+    return int.from_bytes(digest)
+
+
 def spawn_generator(
     seed: int, *path: str | int, device: str | torch.device = "cpu"
 ) -> torch.Generator:
@@ -14,8 +19,26 @@ def spawn_generator(
     The stream's state is a hash of seed and path, so that it can be reached without replaying any
     other.
     """
-    digest = hashlib.blake2b(repr((seed, *path)).encode(), digest_size=8).digest()
-    return torch.Generator(device).manual_seed(int.from_bytes(digest) >> 1)
+    return torch.Generator(device).manual_seed(_hash(seed, *path) >> 1)
+
+
+class NoiseStream:
+    """A named stream of noise for the converters.
+
+    The fused kernels draw from a key and a counter, which `take` advances; everything else draws
+    from `generator`. Both derive from the same hash of seed and path.
+    """
+
+    def __init__(self, seed: int, *path: str | int, device: str | torch.device = "cpu") -> None:
+        self.generator = spawn_generator(seed, *path, device=device)
+        self.key = _hash(seed, *path, "key") | 1
+        self._taken = 0
+
+    def take(self, count: int) -> int:
+        """Reserve `count` counters; the first of them."""
+        first = self._taken
+        self._taken += count
+        return first
 
 
 def draw_root(generator: torch.Generator) -> int:

@@ -1,106 +1,218 @@
-"""A crossbar tile on many simulated chips: programmed once, aged, read."""
+"""A crossbar tile on many simulated chips: programmed, aged, read."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from analognas.simulator.compensation.global_drift import mean_absolute_read_out
-from analognas.simulator.devices import (
-    draw_drift_exponents,
-    program_conductance,
-    read_conductance,
-)
+from analognas.simulator.circuit import effective_weight
+from analognas.simulator.compensation.global_drift import ideal_magnitude, read_out_magnitude
+from analognas.simulator.conductance_mapping import from_conductances, to_conductances
+from analognas.simulator.devices import draw_ageing, program_conductance, read_conductance
+from analognas.simulator.faults import apply_faults, draw_faults, draw_stuck_levels
 from analognas.simulator.hardware import Hardware
+from analognas.simulator.kernels import Columns
 from analognas.simulator.mapping import TileBlock
-from analognas.simulator.streams import spawn_generator
+from analognas.simulator.mvm import TileReading, column_numbers
+from analognas.simulator.output_stage import ColumnVariation, OutputStage, draw_column_variation
+from analognas.simulator.streams import NoiseStream, spawn_generator
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Where the random numbers of a tile come from.
+
+    Args:
+        chips: Numbers of the chips; a chip's draws depend on its number alone.
+        root: Seed of the tree of random streams.
+        name: Path of the tile in that tree.
+    """
+
+    chips: Sequence[int]
+    root: int
+    name: str
+
+    def generator(self, chip: int, *path: str, device: torch.device) -> torch.Generator:
+        return spawn_generator(self.root, self.name, chip, *path, device=device)
 
 
 class CrossbarTile(nn.Module):
-    """One tile of a layer, the same weights on every chip.
+    """One tile of a layer, the same target weights on every chip.
 
-    Each weight is a pair of conductances g+ and g-, of which one is programmed to `|w| g_max` and
-    the other to zero; both carry noise, drift with exponents of their own, and keep them. Column
-    `i` is scaled by its largest weight in this tile, so that every column uses the whole
-    conductance range.
+    A weight is D cells (`ConductanceMapping`), by default a pair of which one is programmed to
+    `|w| g_max` and the other to zero; every cell carries its own noise, ages in its own way, and
+    keeps that. Weights are divided by the largest of their column, so that every column uses the
+    whole conductance range.
 
-    After `program`, with K chips, C columns, R rows:
-        g_programmed_uS, drift_exponent: `(K, 2, C, R)`; index 0 is g+.
-        weight: `(K, C, R)`, normalised conductance difference at the present time.
-        column_scale: `(C,)`; drift_gain: `(K,)`, the digital factor of the drift compensation.
+    After `program`, with K chips, D cells per weight, C columns, R rows:
+        g_programmed_uS, ageing: `(K, D, C, R)`; g+ before g-.
+        weight: `(K, C, R)`, normalised weight that a read sees at the present time.
+        column_scale: `(C,)`; drift_gain: `(K, 1)` or `(K, C)`, the digital factor of the drift
+            compensation.
+        fault_map, stuck_level: as `g_programmed_uS`, only where cells may be stuck.
+        wire_offset: `(K, C)`, constant part of the outputs, only with a circuit of held cells.
+        g_uS: `(K, D, C, R)`, only with a circuit that cuts idle cells off.
     """
 
     g_programmed_uS: Tensor
-    drift_exponent: Tensor
+    ageing: Tensor
     weight: Tensor
     column_scale: Tensor
     drift_gain: Tensor
     baseline: Tensor
+    fault_map: Tensor
+    stuck_level: Tensor
+    wire_offset: Tensor
+    g_uS: Tensor
 
     def __init__(self, block: TileBlock, hardware: Hardware) -> None:
         super().__init__()
         self.block = block
         self.hardware = hardware
+        self.variations: list[ColumnVariation] = []
 
-    def program(self, target: Tensor, *, chips: Sequence[int], root: int, name: str) -> None:
+    def program(self, target: Tensor, draws: Draws, *, factory: Draws | None = None) -> None:
         """Write `target` `(C, R)` to every chip and take the baseline of the drift compensation.
 
         Args:
             target: Logical weights of this tile.
-            chips: Numbers of the chips; a chip's draws depend on its number alone.
-            root: Seed of the tree of random streams.
-            name: Path of this tile in that tree.
+            draws: Random streams of this programming.
+            factory: Those that made the chips: stuck cells and errors of the columns; `draws` by
+                default.
         """
-        device = self.hardware.device
-        scale = target.abs().amax(dim=1)
-        scale = torch.where(scale > 0, scale, torch.ones_like(scale))
+        mapping = self.hardware.mapping
+        largest = target.abs().amax(dim=1)
+        if mapping.scaling == "layer":
+            largest = largest.amax().expand_as(largest).clone()
+        scale = torch.where(largest > 0, largest, torch.ones_like(largest))
         normalised = target / scale[:, None]
-        g_target_uS = device.g_max_uS * torch.stack([normalised, -normalised]).clamp_min_(0.0)
-        programmed, exponents = [], []
-        for chip in chips:
-            writing = spawn_generator(root, name, chip, "programming", device=target.device)
-            programmed.append(program_conductance(device, g_target_uS, generator=writing))
-            ageing = spawn_generator(root, name, chip, "drift", device=target.device)
-            exponents.append(draw_drift_exponents(device, g_target_uS, generator=ageing))
-        self.register_buffer("g_programmed_uS", torch.stack(programmed))
-        self.register_buffer("drift_exponent", torch.stack(exponents))
         self.register_buffer("column_scale", scale)
-        self.register_buffer("drift_gain", torch.ones(len(chips), device=target.device))
-        self.register_buffer("baseline", torch.ones(len(chips), device=target.device))
-        self._age(0.0, chips=chips, root=root, name=name)
-        if self.hardware.compensation == "gdc":
-            self.baseline = self._read_out(0.0, chips=chips, root=root, name=name)
-
-    def set_time(self, t_s: float, *, chips: Sequence[int], root: int, name: str) -> None:
-        """Age the cells to `t_s` seconds after programming and compensate the drift."""
-        self._age(t_s, chips=chips, root=root, name=name)
-        if self.hardware.compensation == "gdc":
-            self.drift_gain = self.baseline / self._read_out(t_s, chips=chips, root=root, name=name)
-
-    def _age(self, t_s: float, *, chips: Sequence[int], root: int, name: str) -> None:
+        self.make_chips(factory or draws)
         device = self.hardware.device
-        weights = []
-        for index, chip in enumerate(chips):
-            generator = spawn_generator(
-                root, name, chip, "1/f", repr(t_s), device=self.g_programmed_uS.device
-            )
+        g_target_uS = to_conductances(normalised, device, mapping)
+        programmed, ageing = [], []
+        for chip in draws.chips:
+            writing = draws.generator(chip, "programming", device=target.device)
+            programmed.append(program_conductance(device, g_target_uS, generator=writing))
+            drifting = draws.generator(chip, "drift", device=target.device)
+            ageing.append(draw_ageing(device, g_target_uS, generator=drifting))
+        self.register_buffer("g_programmed_uS", torch.stack(programmed))
+        self.register_buffer("ageing", torch.stack(ageing))
+        gains = target.new_ones(len(draws.chips), 1)
+        self.register_buffer("drift_gain", gains)
+        self.register_buffer("baseline", gains.clone())
+        self._age(0.0, draws)
+        if self.hardware.compensation == "gdc_exact":
+            self.baseline = ideal_magnitude(normalised, self.hardware).expand_as(gains).clone()
+            self.drift_gain = self.baseline / self._read_out(0.0, draws)
+        elif self.hardware.compensation != "none":
+            self.baseline = self._read_out(0.0, draws)
+
+    def set_time(self, t_s: float, draws: Draws) -> None:
+        """Age the cells to `t_s` seconds after programming and compensate the drift."""
+        self._age(t_s, draws)
+        if self.hardware.compensation != "none":
+            self.drift_gain = self.baseline / self._read_out(t_s, draws)
+
+    def reading(self, chip: int, columns: Columns) -> TileReading:
+        """The tile of the chip at place `chip`, ready to be read with `columns`."""
+        variation = self.variations[chip] if self.variations else None
+        if variation is not None and self.hardware.output_stage.noise_spread > 0:
+            per_unit = columns.gain
+            columns = columns.changed(noise=variation.output_noise * per_unit)
+        reading = TileReading(self.weight[chip], columns, variation)
+        circuit = self.hardware.circuit
+        if circuit is None:
+            return reading
+        if circuit.idle == "held":
+            return replace(reading, wire_offset=self.wire_offset[chip])
+        return replace(reading, g_uS=self.g_uS[chip])
+
+    def make_chips(self, factory: Draws) -> None:
+        """Draw what no programming changes: stuck cells and errors of the columns."""
+        hardware, scale = self.hardware, self.column_scale
+        self.variations = []
+        if hardware.output_stage != OutputStage():
+            self.variations = [
+                draw_column_variation(
+                    self.block.columns,
+                    hardware.output_stage,
+                    hardware.converters,
+                    generator=factory.generator(chip, "columns", device=scale.device),
+                    dtype=scale.dtype,
+                )
+                for chip in factory.chips
+            ]
+        if hardware.faults.stuck > 0:
+            shape = (hardware.mapping.cells_per_weight, self.block.columns, self.block.rows)
+            maps, levels = [], []
+            for chip in factory.chips:
+                kinds = factory.generator(chip, "faults", device=scale.device)
+                maps.append(draw_faults(shape, hardware.faults, generator=kinds))
+                where = factory.generator(chip, "stuck levels", device=scale.device)
+                levels.append(draw_stuck_levels(shape, dtype=scale.dtype, generator=where))
+            self.register_buffer("fault_map", torch.stack(maps))
+            self.register_buffer("stuck_level", torch.stack(levels))
+
+    def _age(self, t_s: float, draws: Draws) -> None:
+        hardware = self.hardware
+        conductances = []
+        for index, chip in enumerate(draws.chips):
             g_uS = read_conductance(
-                device,
+                hardware.device,
                 self.g_programmed_uS[index],
-                self.drift_exponent[index],
+                self.ageing[index],
                 t_s=t_s,
-                generator=generator,
+                generator=draws.generator(
+                    chip, "1/f", repr(t_s), device=self.g_programmed_uS.device
+                ),
             )
-            weights.append((g_uS[0] - g_uS[1]) / device.g_max_uS)
+            if hardware.faults.stuck > 0:
+                g_uS = apply_faults(
+                    g_uS, self.fault_map[index], self.stuck_level[index], hardware.device
+                )
+            conductances.append(g_uS)
+        circuit, device = hardware.circuit, hardware.device
+        if circuit is not None and circuit.idle == "held":
+            wired = [
+                effective_weight(g[0], g[1], circuit, g_max_uS=device.g_max_uS)
+                for g in conductances
+            ]
+            weights = [each.weight for each in wired]
+            self.register_buffer("wire_offset", torch.stack([each.offset for each in wired]))
+        else:
+            weights = [from_conductances(g, device, hardware.mapping) for g in conductances]
+        if circuit is not None and circuit.idle == "cut_off":
+            self.register_buffer("g_uS", torch.stack(conductances))
         self.register_buffer("weight", torch.stack(weights))
 
-    def _read_out(self, t_s: float, *, chips: Sequence[int], root: int, name: str) -> Tensor:
-        read_outs = []
-        for index, chip in enumerate(chips):
-            generator = spawn_generator(
-                root, name, chip, "compensation", repr(t_s), device=self.weight.device
+    def _read_out(self, t_s: float, draws: Draws) -> Tensor:
+        columns = column_numbers(
+            self.hardware,
+            scale=torch.ones_like(self.column_scale),
+            noise=self.hardware.converters.output_noise,
+            read_noise=self.hardware.weight_read_noise,
+        )
+        magnitudes = []
+        for index, chip in enumerate(draws.chips):
+            stream = NoiseStream(
+                draws.root,
+                draws.name,
+                chip,
+                "compensation",
+                repr(t_s),
+                device=self.weight.device,
             )
-            read_outs.append(
-                mean_absolute_read_out(self.weight[index], self.hardware, generator=generator)
-            )
-        return torch.stack(read_outs)
+            magnitude = read_out_magnitude(self.reading(index, columns), self.hardware, stream)
+            magnitudes.append(magnitude.reshape(-1))
+        return torch.stack(magnitudes)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        """Make room for what `program` has written."""
+        for name in CrossbarTile.__annotations__:
+            stored = state_dict.get(prefix + name)
+            if stored is not None:
+                self.register_buffer(name, torch.empty_like(stored))
+        super()._load_from_state_dict(state_dict, prefix, *args)

@@ -1,3 +1,3 @@
 """Version of the simulated physics: it changes when any number can change."""
 
-SIMULATOR_VERSION = "1"
+SIMULATOR_VERSION = "2"

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from analognas import __version__
-from analognas.cli.bench import bench
+from analognas.cli.analyze import analyze_app
+from analognas.cli.bench import bench_app
 from analognas.cli.chips import chips
 from analognas.cli.data import data_app
 from analognas.cli.door import Door
@@ -37,13 +38,14 @@ COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
     (LOOK, chips),
     (MEASURE, evaluate),
     (MEASURE, label),
-    (MEASURE, bench),
 )
 
 # Help panel, name, and the application of the commands that have subcommands.
 GROUPS: tuple[tuple[str, str, typer.Typer], ...] = (
     (LOOK, "data", data_app),
     (MEASURE, "surrogate", surrogate_app),
+    (MEASURE, "analyze", analyze_app),
+    (MEASURE, "bench", bench_app),
 )
 
 

@@ -1,12 +1,36 @@
-"""`analognas bench`: compare searched networks with baselines at equal cost."""
+"""`analognas bench`: compare searched networks with baselines, or time the simulator."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
+
+DEFAULT = "networks"
 
 
-def bench(
+class WithDefault(TyperGroup):
+    """A group that takes options without a command's name for those of `networks`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # Any: as in `Door`
+        if not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names):
+            args = [DEFAULT, *args]
+        return super().parse_args(ctx, args)
+
+
+bench_app = typer.Typer(cls=WithDefault)
+
+
+@bench_app.callback()
+def bench() -> None:
+    """Make the tables in results/ again.
+
+    Without a command's name, `bench` does what `bench networks` does.
+    """
+
+
+@bench_app.command(DEFAULT)
+def networks(
     out: Annotated[Path, typer.Option(help="Page to write (.md); a .csv is put beside it.")],
     folder: Annotated[
         Path, typer.Option(help="Folder for what is finished; the same command continues.")
@@ -75,3 +99,99 @@ def bench(
         columns = list(rows[0])
     show_table(result.title, columns, [[row[c] for c in columns] for row in rows], as_json=json)
     say(f"Written: {out} and {out.with_suffix('.csv')}.")
+
+
+@bench_app.command()
+def simulator(
+    only: Annotated[str | None, typer.Option(help="Some of the models: resnet32,ds-cnn")] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="4 chips and few repetitions, to look around.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Page to write (.md); a .json is put beside it.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Threads of torch (default: its own choice).")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of weights, inputs and chips.")] = 0,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Time the simulator against the same networks in plain FP32 PyTorch.
+
+    Hardware-aware training steps, evaluations of many chips, peak memory, and how the cost grows.
+    Leave the machine alone meanwhile.
+    """
+    from analognas.benchmarks.simulator_models import MODELS
+    from analognas.benchmarks.simulator_speed import (
+        SpeedConfig,
+        run_simulator_speed,
+        write_page,
+    )
+    from analognas.benchmarks.simulator_tables import tables, to_json
+    from analognas.benchmarks.simulator_timing import FULL, QUICK
+    from analognas.cli.output import progress, say, show_json, show_table
+
+    config = SpeedConfig(
+        models=tuple(only.split(",")) if only is not None else tuple(MODELS),
+        effort=QUICK if quick else FULL,
+        device=device,
+        threads=threads,
+        seed=seed,
+        out=out,
+    )
+    with progress("speed of the simulator") as bar:
+        report = run_simulator_speed(config, bar.update)
+    if json:
+        show_json(to_json(report))
+    else:
+        for table in tables(report):
+            show_table(table.title, table.columns, table.rows, note=table.note)
+        for name, value in report.facts.items():
+            say(f"{name}: {value}")
+    if out is not None:
+        data = write_page(report, out)
+        say(f"Written: {out} and {data}.")
+
+
+@bench_app.command()
+def fidelity(
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Few draws and small samples, to look around.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Page to write (.md); a .json is put beside it.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of all draws.")] = 0,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Check that the simulator does what the papers say.
+
+    Every effect against its closed form, and the error of whole tiles against a second
+    implementation in NumPy. Exit code 1 if anything deviates more than it may.
+    """
+    from analognas.benchmarks.fidelity.report import tables, to_json, verdict
+    from analognas.benchmarks.simulator_fidelity import (
+        FULL,
+        QUICK,
+        FidelityConfig,
+        run_fidelity,
+        write_page,
+    )
+    from analognas.cli.output import progress, say, show_json, show_table
+    from analognas.errors import RunFailed
+
+    config = FidelityConfig(effort=QUICK if quick else FULL, seed=seed, out=out)
+    with progress("fidelity of the simulator") as bar:
+        report = run_fidelity(config, bar.update)
+    if json:
+        show_json(to_json(report))
+    else:
+        for table in tables(report):
+            show_table(table.title, table.columns, table.rows, note=table.note)
+        say(verdict(report))
+    if out is not None:
+        data = write_page(report, out)
+        say(f"Written: {out} and {data}.")
+    if report.failures:
+        raise RunFailed(f"The simulator deviates: {'; '.join(report.failures)}.")

@@ -1,34 +1,78 @@
-"""Global drift compensation (GDC): one digital factor per tile.
+"""Global drift compensation (GDC): a digital factor per tile, or per column.
 
 Joshi et al., Nat. Commun. 11, 2473 (2020): read the tile now and then with known inputs and rescale
-its output by how much the summed read-out has shrunk since programming. Here every row is driven
-alone, at full input (one-hot vectors), and the mean of the absolute outputs is taken: with all rows
-at once, signed columns would cancel.
+its output by how much the magnitude of the read-out has changed since programming. The read-out
+goes through the noisy periphery of the tile like every other.
 """
+
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from analognas.simulator.hardware import Hardware
-from analognas.simulator.mvm import convert_output_, read_noise_variance_
+from analognas.simulator.mvm import Multiply, TileReading, is_plain, read_tile, read_tile_in_passes
+from analognas.simulator.streams import NoiseStream
 
 SMALLEST_READ_OUT = 1e-4
 
+Probe = Literal["one_hot", "ones"]
 
-def mean_absolute_read_out(
-    weight: Tensor, hardware: Hardware, *, generator: torch.Generator
-) -> Tensor:
-    """Read a tile with one-hot inputs through its noisy periphery.
+
+def drift_probe(hardware: Hardware) -> Probe:
+    """Inputs of the read-out: every row alone, or all rows at once (signed columns cancel)."""
+    return "ones" if hardware.compensation == "gdc_ones" else "one_hot"
+
+
+def read_out_magnitude(reading: TileReading, hardware: Hardware, stream: NoiseStream) -> Tensor:
+    """Read a tile with the probe of its compensation through its noisy periphery.
 
     Args:
-        weight: `(C, R)` normalised weights of one chip's tile at this moment.
-        hardware: Converters and noise of the read-out.
-        generator: Noise of this read-out.
+        reading: The tile, with columns that give normalised outputs.
+        hardware: Its compensation and all effects of a read.
+        stream: Noise of this read-out.
 
     Returns:
-        Mean of the absolute outputs, a scalar, at least 1e-4.
+        Mean magnitude of the outputs, at least 1e-4: a scalar, or `(C,)` for "gdc_column".
     """
-    # A one-hot input selects a column of `weight`: the products need no multiplication.
-    variance = read_noise_variance_(weight.abs(), hardware.converters, hardware.weight_read_noise)
-    outputs = convert_output_(weight.clone(), variance, hardware.converters, generator=generator)
-    return outputs.abs_().mean().clamp_min_(SMALLEST_READ_OUT)
+    rows = reading.weight.shape[1]
+    ones = reading.weight.new_ones(1, rows)
+    if drift_probe(hardware) == "ones":
+        outputs = _read(ones, reading, hardware, stream, torch.nn.functional.linear)
+    elif reading.g_uS is not None:
+        every_row = torch.eye(rows, dtype=ones.dtype, device=ones.device)
+        outputs = _read(every_row, reading, hardware, stream, torch.nn.functional.linear)
+    else:
+        probe = reading.weight.new_ones(rows, 1)
+        outputs = _read(probe, reading, hardware, stream, _one_hot_product)
+    return _mean_magnitude(outputs, hardware)
+
+
+def ideal_magnitude(target: Tensor, hardware: Hardware) -> Tensor:
+    """What the read-out would be if the tile held `target` `(C, R)` exactly."""
+    return _mean_magnitude(target.T, hardware)
+
+
+def _mean_magnitude(outputs: Tensor, hardware: Hardware) -> Tensor:
+    magnitude = outputs.abs()
+    mean = magnitude.mean(dim=0) if hardware.compensation == "gdc_column" else magnitude.mean()
+    return mean.clamp_min_(SMALLEST_READ_OUT)
+
+
+def _one_hot_product(drive: Tensor, weight: Tensor) -> Tensor:
+    """One-hot inputs select rows of the weights: their product needs no multiplication.
+
+    `drive` `(R, 1)` holds the level of the one driven row.
+    """
+    return (weight.T * drive).contiguous()
+
+
+def _read(
+    drive: Tensor,
+    reading: TileReading,
+    hardware: Hardware,
+    stream: NoiseStream,
+    multiply: Multiply,
+) -> Tensor:
+    read = read_tile if is_plain(hardware) else read_tile_in_passes
+    return read(multiply, drive, reading, hardware, stream)

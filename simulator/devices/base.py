@@ -1,11 +1,11 @@
-"""What every memory cell model provides, and what happens to it in time.
+"""What every memory cell model provides, and the three things that happen to a cell.
 
-Conductances are in microsiemens; the relative conductance is `r = g / g_max`. A model answers with
-the moments of its noise laws as functions of `r`; the functions below draw from them. All are
-elementwise.
+A cell is programmed once, ages, and is read. Conductances are in microsiemens; the relative
+conductance is `r = (g - g_min) / (g_max - g_min)`. Times count in seconds from the end of
+programming: `t_s = 0` is the chip as it leaves the programmer. All functions are elementwise, and
+work in the type and on the device of their tensors.
 """
 
-import math
 from typing import Protocol
 
 import torch
@@ -17,6 +17,8 @@ from analognas.simulator.streams import gaussian_like
 class Device(Protocol):
     """Statistics of one memory cell (or of the parallel cells of one polarity)."""
 
+    def __hash__(self) -> int: ...
+
     @property
     def kind(self) -> str: ...
 
@@ -24,75 +26,72 @@ class Device(Protocol):
     def g_max_uS(self) -> float: ...
 
     @property
-    def t_ref_s(self) -> float:
-        """Time after the last programming pulse at which the drift law starts, t_0."""
+    def g_min_uS(self) -> float:
+        """The lowest conductance; no cell gets below it."""
         ...
 
     @property
-    def t_read_s(self) -> float:
-        """Duration of a read, the shortest correlation time of the 1/f noise."""
+    def t_ref_s(self) -> float:
+        """Where the law of ageing starts, in seconds after the last programming pulse."""
         ...
 
     def programming_sigma_uS(self, r: Tensor) -> Tensor:
         """Standard deviation of the programmed conductance at target `r`."""
         ...
 
-    def drift_mean(self, r: Tensor) -> Tensor:
-        """Location of the drift exponent at target `r`."""
+    def draw_ageing(self, g_target_uS: Tensor, *, generator: torch.Generator) -> Tensor:
+        """Draw what makes each cell age in its own way; it stays with the chip.
+
+        What it means is up to the device: a drift exponent, a standard normal, the target.
+        """
         ...
 
-    def drift_sigma(self, r: Tensor) -> Tensor:
-        """Spread of the drift exponent over cells at target `r`."""
+    def aged_uS(self, g_prog_uS: Tensor, ageing: Tensor, *, t_s: float) -> Tensor:
+        """Conductance at `t_s` without read noise, at least `g_min_uS`; nothing is drawn here.
+
+        Raises:
+            ValueError: The model says nothing about this time.
+        """
         ...
 
-    def read_noise_fraction(self, r: Tensor) -> Tensor:
-        """Strength Q_s of the 1/f read noise relative to the conductance, at programmed `r`."""
+    def read_sigma_uS(self, g_aged_uS: Tensor, g_prog_uS: Tensor, *, t_s: float) -> Tensor:
+        """Standard deviation of the 1/f noise that has accumulated until `t_s`."""
         ...
+
+
+def relative_conductance(device: Device, g_uS: Tensor) -> Tensor:
+    """Place of a conductance in the range of its cell, `r = (g - g_min) / (g_max - g_min)`."""
+    return (g_uS - device.g_min_uS) / (device.g_max_uS - device.g_min_uS)
 
 
 def program_conductance(
     device: Device, g_target_uS: Tensor, *, generator: torch.Generator
 ) -> Tensor:
-    """Draw programmed conductances, `max(g_target + sigma(r) xi, 0)`."""
-    sigma_uS = device.programming_sigma_uS(g_target_uS / device.g_max_uS)
+    """Draw programmed conductances, `max(g_target + sigma(r) xi, g_min)`."""
+    sigma_uS = device.programming_sigma_uS(relative_conductance(device, g_target_uS))
     noise = gaussian_like(g_target_uS, generator=generator)
-    return (g_target_uS + sigma_uS * noise).clamp_min_(0.0)
+    return (g_target_uS + sigma_uS * noise).clamp_min_(device.g_min_uS)
 
 
-def draw_drift_exponents(
-    device: Device, g_target_uS: Tensor, *, generator: torch.Generator
-) -> Tensor:
-    """Draw one drift exponent per cell, `nu = |mean(r) + sigma(r) xi|`."""
-    r = g_target_uS / device.g_max_uS
-    noise = gaussian_like(g_target_uS, generator=generator)
-    return (device.drift_mean(r) + device.drift_sigma(r) * noise).abs_()
-
-
-def drift_conductance(g_prog_uS: Tensor, nu: Tensor, *, t_s: float, t_ref_s: float) -> Tensor:
-    """Power-law drift `g_prog (t / t_0)^-nu` with `t = t_s + t_0`; `t_s` counts from t_0 on."""
-    return g_prog_uS * torch.exp(nu * -math.log((t_s + t_ref_s) / t_ref_s))
-
-
-def read_noise_growth(device: Device, *, t_s: float) -> float:
-    """Growth of the 1/f noise, `sqrt(ln((t + t_read) / (2 t_read)))` with `t = t_s + t_0`."""
-    return math.sqrt(math.log((t_s + device.t_ref_s + device.t_read_s) / (2 * device.t_read_s)))
+def draw_ageing(device: Device, g_target_uS: Tensor, *, generator: torch.Generator) -> Tensor:
+    """Draw the ageing variable of every cell, to be kept with the programmed conductances."""
+    return device.draw_ageing(g_target_uS, generator=generator)
 
 
 def read_conductance(
     device: Device,
     g_prog_uS: Tensor,
-    nu: Tensor,
+    ageing: Tensor,
     *,
     t_s: float,
     generator: torch.Generator,
 ) -> Tensor:
-    """Conductances at `t_s` seconds: drifted, with accumulated 1/f noise, not negative.
+    """Conductances at `t_s` seconds: aged, with accumulated 1/f noise, at least `g_min_uS`.
 
-    Follows the order of Joshi et al., Nat. Commun. 11, 2473 (2020): the noise is relative to the
-    drifted conductance, its strength set by the programmed one.
+    Follows the order of Joshi et al., Nat. Commun. 11, 2473 (2020): the noise is added to the aged
+    conductance.
     """
-    g_uS = drift_conductance(g_prog_uS, nu, t_s=t_s, t_ref_s=device.t_ref_s)
-    strength = device.read_noise_fraction(g_prog_uS / device.g_max_uS)
-    noise = gaussian_like(g_uS, generator=generator)
-    growth = read_noise_growth(device, t_s=t_s)
-    return (g_uS + g_uS * strength * noise * growth).clamp_min_(0.0)
+    g_aged_uS = device.aged_uS(g_prog_uS, ageing, t_s=t_s)
+    sigma_uS = device.read_sigma_uS(g_aged_uS, g_prog_uS, t_s=t_s)
+    noise = gaussian_like(g_aged_uS, generator=generator)
+    return noise.mul_(sigma_uS).add_(g_aged_uS).clamp_min_(device.g_min_uS)

@@ -13,6 +13,12 @@ from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
+from analognas.simulator.devices.pcm_laws import (
+    draw_drift_exponents,
+    drift_conductance,
+    read_noise_sigma_uS,
+)
+
 R_FLOOR = 1e-7  # the logarithmic fits end here
 
 
@@ -27,6 +33,10 @@ class Pcm2019:
     programming_noise_scale: Annotated[float, Ge(0)] = 1.0
     drift_scale: Annotated[float, Ge(0)] = 1.0
     read_noise_scale: Annotated[float, Ge(0)] = 1.0
+
+    @property
+    def g_min_uS(self) -> float:
+        return 0.0
 
     def programming_sigma_uS(self, r: Tensor) -> Tensor:
         # Fitted in uS at g_max = 25 uS; another g_max scales it.
@@ -44,3 +54,12 @@ class Pcm2019:
     def read_noise_fraction(self, r: Tensor) -> Tensor:
         strength = 0.0088 / r.pow(0.65).clamp_min(1e-3)
         return strength.clamp_max(0.2) * self.read_noise_scale
+
+    def draw_ageing(self, g_target_uS: Tensor, *, generator: torch.Generator) -> Tensor:
+        return draw_drift_exponents(self, g_target_uS, generator=generator)
+
+    def aged_uS(self, g_prog_uS: Tensor, ageing: Tensor, *, t_s: float) -> Tensor:
+        return drift_conductance(g_prog_uS, ageing, t_s=t_s, t_ref_s=self.t_ref_s)
+
+    def read_sigma_uS(self, g_aged_uS: Tensor, g_prog_uS: Tensor, *, t_s: float) -> Tensor:
+        return read_noise_sigma_uS(self, g_aged_uS, g_prog_uS, t_s=t_s)

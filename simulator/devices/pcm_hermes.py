@@ -13,6 +13,12 @@ from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
+from analognas.simulator.devices.pcm_laws import (
+    draw_drift_exponents,
+    drift_conductance,
+    read_noise_sigma_uS,
+)
+
 R_FLOOR = 1e-7  # the logarithmic fits end here
 
 
@@ -29,6 +35,10 @@ class PcmHermes:
     @property
     def g_max_uS(self) -> float:
         return 20.7 if self.cells_per_polarity == 2 else 10.35
+
+    @property
+    def g_min_uS(self) -> float:
+        return 0.0
 
     @property
     def t_ref_s(self) -> float:
@@ -73,3 +83,12 @@ class PcmHermes:
             high = 0.0088 + r * (0.0768 + r * (-0.1352 + 0.0664 * r))
             strength = torch.where(r < 0.1591, low, high)
         return strength * self.read_noise_scale
+
+    def draw_ageing(self, g_target_uS: Tensor, *, generator: torch.Generator) -> Tensor:
+        return draw_drift_exponents(self, g_target_uS, generator=generator)
+
+    def aged_uS(self, g_prog_uS: Tensor, ageing: Tensor, *, t_s: float) -> Tensor:
+        return drift_conductance(g_prog_uS, ageing, t_s=t_s, t_ref_s=self.t_ref_s)
+
+    def read_sigma_uS(self, g_aged_uS: Tensor, g_prog_uS: Tensor, *, t_s: float) -> Tensor:
+        return read_noise_sigma_uS(self, g_aged_uS, g_prog_uS, t_s=t_s)

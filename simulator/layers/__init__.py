@@ -1,5 +1,6 @@
-"""Analog layers: what a torch layer becomes on a chip."""
+"""Analog twins of torch layers, and the model that holds them."""
 
-from analognas.simulator.layers.analog_layer import AnalogLayer, AnalogModel, analog_layers
+from analognas.simulator.layers.analog_layer import AnalogLayer
+from analognas.simulator.layers.analog_model import AnalogModel, analog_layers
 
 __all__ = ["AnalogLayer", "AnalogModel", "analog_layers"]

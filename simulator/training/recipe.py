@@ -1,11 +1,26 @@
 """The recipe of hardware-aware training."""
 
-from dataclasses import asdict
+from dataclasses import MISSING, asdict, fields
 from typing import Annotated, Any
 
-from annotated_types import Ge, Gt
+from annotated_types import Ge, Gt, Lt
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
+
+from analognas.simulator.training.clip import AnyClip, SigmaClip
+from analognas.simulator.training.distillation import Distillation
+from analognas.simulator.training.noise import AnyWeightNoise, CellNoise
+
+# Fields that stored recipes always have; the later ones are written only where they differ from
+# their default, so that a recipe of before equals the same recipe of today.
+ALWAYS_WRITTEN = (
+    "weight_noise",
+    "noise_time_s",
+    "ramp_fraction",
+    "clip_sigma",
+    "output_noise",
+    "range_batches",
+)
 
 
 @dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
@@ -13,16 +28,22 @@ class HwaRecipe:
     """What a network feels while it is trained for analog hardware.
 
     Args:
-        weight_noise: Strength of the weight noise; 1 is the spread the cells have at
-            `noise_time_s`.
-        noise_time_s: Age at which that spread is taken.
+        weight_noise: Strength of the weight noise; 1 is the law as its record states it, for
+            `CellNoise` the spread the cells have at `noise_time_s`.
+        noise_time_s: Age at which `CellNoise` takes that spread.
         ramp_fraction: Share of the training over which the noise grows linearly from zero.
         clip_sigma: After every step, weights are clipped to so many standard deviations of their
             layer.
-        output_noise: Strength of the noise at the outputs; 1 is the tile's own noise and ADC
-            rounding.
+        output_noise: Strength of the noise at the outputs; 1 is the tile's own.
         range_batches: Batches over which the input ranges follow 3 standard deviations of the
             inputs before they are learned.
+        noise: Law of the weight noise.
+        drop_connect: Probability that a weight is zero in a pass, a cell that did not switch.
+        per_sample: Draw the weight noise for every sample of a batch instead of once: slower, and
+            a steadier gradient.
+        clip: Another rule for the weights' limits, in place of `clip_sigma`.
+        learn_output_scales: Train a digital factor per column.
+        distillation: For loops that have a teacher; see `distillation_loss`.
     """
 
     weight_noise: Annotated[float, Ge(0)] = 2.0
@@ -31,6 +52,25 @@ class HwaRecipe:
     clip_sigma: Annotated[float, Gt(0)] | None = 2.5
     output_noise: Annotated[float, Ge(0)] = 1.0
     range_batches: Annotated[int, Ge(1)] = 20
+    noise: AnyWeightNoise = CellNoise()
+    drop_connect: Annotated[float, Ge(0), Lt(1)] = 0.0
+    per_sample: bool = False
+    clip: AnyClip | None = None
+    learn_output_scales: bool = False
+    distillation: Distillation | None = None
+
+    @property
+    def weight_clip(self) -> AnyClip | None:
+        """The rule that holds: `clip`, else `clip_sigma`, else none."""
+        if self.clip is not None or self.clip_sigma is None:
+            return self.clip
+        return SigmaClip(n_sigma=self.clip_sigma)
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """Write the recipe as plain values, without later fields that are at their default."""
+        written = asdict(self)
+        for field in fields(self):
+            assert field.default is not MISSING
+            if field.name not in ALWAYS_WRITTEN and getattr(self, field.name) == field.default:
+                del written[field.name]
+        return written

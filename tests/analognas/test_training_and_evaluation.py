@@ -11,12 +11,12 @@ from analognas.records import EVALUATION_TIMES_S, Evaluation
 from analognas.search_spaces import Architecture, SearchSpace, make_space
 from analognas.simulator import HERMES_DEFAULT, IDEAL, HwaRecipe
 from analognas.simulator.chip import load_chip
+from analognas.simulator.devices import PcmHermes
 from analognas.tasks import Task, load_task
 from analognas.training import (
     RANGE_PREFIX,
     TrainedNetwork,
     TrainingRecipe,
-    pick_device,
     restore_network,
     train_network,
 )
@@ -112,23 +112,18 @@ def test_weights_of_another_network_are_refused(
 
 
 def test_noise_in_training_makes_the_network_more_robust(task: Task, space: SearchSpace) -> None:
-    """The reason for HWA training: without it, more accuracy is lost on the chip."""
+    """The reason for HWA training: without it, more accuracy is lost on a noisy chip."""
     arch = space.named["analognet-like"]
+    noisy = replace(HERMES_DEFAULT, device=PcmHermes(programming_noise_scale=3.0))
     lost = {}
     for name, hwa in {
         "with": HwaRecipe(),
         "without": HwaRecipe(weight_noise=0.0, output_noise=0.0, clip_sigma=None),
     }.items():
-        recipe = TrainingRecipe(epochs=5, hwa=hwa)
-        network = train_network(space, arch, task, recipe, HERMES_DEFAULT, seed=0)
+        recipe = TrainingRecipe(epochs=12, hwa=hwa)
+        network = train_network(space, arch, task, recipe, noisy, seed=0)
         result = evaluate_trained(
-            network, task, HERMES_DEFAULT, load_chip("hermes"), part="validation", chips=6
+            network, task, noisy, load_chip("hermes"), part="validation", chips=6
         )
         lost[name] = result.digital_accuracy - result.analog.mean()[-1]
-    assert lost["with"] < lost["without"]
-
-
-def test_auto_takes_the_gpu_when_there_is_one() -> None:
-    expected = "cuda" if torch.cuda.is_available() else "cpu"
-    assert pick_device("auto").type == expected
-    assert pick_device("cpu").type == "cpu"
+    assert lost["with"] < 0.75 * lost["without"]

@@ -3,9 +3,12 @@
 import copy
 import math
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from analognas.simulator import (
@@ -16,17 +19,27 @@ from analognas.simulator import (
     AnalogLayer,
     AnalogModel,
     ConverterConfig,
+    HwaRecipe,
+    RangeRule,
     TileConfig,
     analog_layers,
     calibrate_input_ranges,
+    noisy_training,
+    over_time,
     program,
+    recalibrate_batch_norm,
+    recalibrate_input_ranges,
+    reprogram,
     set_time,
     spawn_generator,
     to_analog,
     to_digital,
 )
 from analognas.simulator.devices import IdealDevice, Pcm2019
+from analognas.simulator.faults import Faults
 from analognas.simulator.hardware import Hardware
+from analognas.simulator.input_encoding import InputStage
+from analognas.simulator.output_stage import OutputStage
 from analognas.simulator.tile import CrossbarTile
 
 DAY_S = 86_400.0
@@ -98,51 +111,6 @@ def test_converters_alone_equal_the_quantised_product() -> None:
         torch.testing.assert_close(analog(x)[0], expected)
 
 
-def mvm_error(hardware: Hardware, *, chips: int, t_s: float, column_max: bool) -> float:
-    """Mean relative error of one 512 x 512 tile on half-sparse uniform inputs."""
-    weight = normal(512, 512, name="tile", dtype=torch.float32).mul_(0.246).clamp_(-1, 1)
-    if not column_max:
-        weight[:, 0] = torch.where(weight[:, 0] >= 0, 1.0, -1.0)  # pins every column's scale to 1
-    layer = nn.Linear(512, 512, bias=False)
-    layer.weight.data = weight / weight.abs().amax(1, keepdim=True)
-    stream = generator("inputs")
-    x = torch.empty(200, 512).uniform_(-1, 1, generator=stream)
-    x *= torch.empty_like(x).uniform_(0, 1, generator=stream) < 0.5
-    analog = to_analog(layer, hardware)
-    for _, twin in analog_layers(analog):
-        twin.input_range.data.fill_(1.0)
-    program(analog, chips=chips, generator=generator("chips"))
-    set_time(analog, t_s=t_s, generator=generator("time"))
-    with torch.no_grad():
-        exact, read = layer(x), analog(x)
-    return float(((read - exact).norm(dim=-1) / exact.norm(dim=-1)).mean())
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("t_s", "published"),
-    [(1.0, 0.120), (3600.0, 0.136), (DAY_S, 0.153), (31_536_000.0, 0.194)],
-)
-def test_error_of_the_standard_model_with_scaled_columns(t_s: float, published: float) -> None:
-    # Reference values of the standard AIMC model include its IR drop, which adds under 0.2 points.
-    assert mvm_error(PCM_2019, chips=10, t_s=t_s, column_max=True) == pytest.approx(
-        published, abs=0.006
-    )
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("t_s", "published"),
-    [(1.0, 0.139), (3600.0, 0.155), (DAY_S, 0.175), (31_536_000.0, 0.220)],
-)
-def test_error_of_the_standard_model_with_weights_as_conductances(
-    t_s: float, published: float
-) -> None:
-    assert mvm_error(PCM_2019, chips=10, t_s=t_s, column_max=False) == pytest.approx(
-        published, abs=0.006
-    )
-
-
 def test_compensation_undoes_a_uniform_drift() -> None:
     class OneExponent(Pcm2019):
         """Every cell drifts alike, nothing else is noisy."""
@@ -200,7 +168,7 @@ def test_a_chip_is_the_same_chip_whatever_is_simulated_beside_it() -> None:
         with torch.no_grad():
             results[len(chips)] = (
                 first_tile(layer).g_programmed_uS[index],
-                first_tile(layer).drift_exponent[index],
+                first_tile(layer).ageing[index],
                 analog(x)[index],
             )
     for other in (2, 4):
@@ -226,13 +194,13 @@ def test_exponents_persist_while_read_noise_is_drawn_anew() -> None:
     program(analog, chips=2, generator=generator("p"))
     _, layer = next(iter(analog_layers(analog)))
     tile = first_tile(layer)
-    exponents, programmed = tile.drift_exponent.clone(), tile.g_programmed_uS.clone()
+    exponents, programmed = tile.ageing.clone(), tile.g_programmed_uS.clone()
     weights = []
     stream = generator("t")
     for _ in range(2):
         set_time(analog, t_s=DAY_S, generator=stream)
         weights.append(tile.weight.clone())
-    assert torch.equal(tile.drift_exponent, exponents)
+    assert torch.equal(tile.ageing, exponents)
     assert torch.equal(tile.g_programmed_uS, programmed)
     assert not torch.equal(*weights)
 
@@ -353,3 +321,167 @@ def test_ideal_cell_in_real_converters_does_not_age() -> None:
         set_time(analog, t_s=t_s, generator=generator(repr(t_s)))
         gains += [first_tile(layer).drift_gain.item() for _, layer in analog_layers(analog)]
     assert gains == pytest.approx([1.0] * len(gains), abs=0.1)
+
+
+@pytest.mark.parametrize("kind", ["torch", "safetensors"])
+def test_programmed_chips_survive_a_round_trip_of_the_state_dict(kind: str, tmp_path: Path) -> None:
+    hardware = replace(
+        HERMES_DEFAULT,
+        weight_read_noise=0.0,
+        converters=ConverterConfig(output_noise=0.0),
+        faults=Faults(stuck_at_reset=0.01, stuck_at_random=0.01),
+        output_stage=OutputStage(adc_gain_spread=0.02),
+    )
+    analog, x = prepared(hardware)
+    program(analog, chips=3, generator=generator("p"))
+    set_time(analog, t_s=DAY_S, generator=generator("t"))
+    path = tmp_path / "state"
+    if kind == "torch":
+        torch.save(analog.state_dict(), path)
+        state = torch.load(path, weights_only=True)
+    else:
+        save_file(analog.state_dict(), path)
+        state = load_file(path)
+    again = to_analog(small_network(torch.float32), hardware)
+    again.load_state_dict(state)
+    with torch.no_grad():
+        assert torch.equal(again(x), analog(x))
+        later = []
+        for model in (analog, again):
+            set_time(model, t_s=1e7, generator=generator("later"))
+            later.append(model(x))
+    assert torch.equal(*later)
+
+
+def test_the_state_of_other_hardware_is_refused() -> None:
+    analog, _ = prepared()
+    program(analog, chips=1, generator=generator())
+    other = to_analog(small_network(torch.float32), PCM_2019)
+    with pytest.raises(ValueError, match="other hardware"):
+        other.load_state_dict(analog.state_dict())
+
+
+def test_programming_again_keeps_the_chip_and_renews_its_cells() -> None:
+    analog, _ = prepared(replace(HERMES_DEFAULT, faults=Faults(stuck_at_g_max=0.05)))
+    program(analog, chips=2, generator=generator("p"))
+    set_time(analog, t_s=DAY_S, generator=generator("t"))
+    _, layer = next(iter(analog_layers(analog)))
+    tile = first_tile(layer)
+    faults, programmed = tile.fault_map.clone(), tile.g_programmed_uS.clone()
+    reprogram(analog, generator=generator("again"))
+    assert torch.equal(tile.fault_map, faults)
+    assert not torch.equal(tile.g_programmed_uS, programmed)
+    assert float(analog.t_s) == 0.0
+
+
+def test_a_life_with_refreshes_starts_the_drift_again() -> None:
+    ages = {}
+    for every in (None, 1000.0):
+        analog, _ = prepared()
+        program(analog, chips=1, generator=generator("p"))
+        grid = [1.0, 900.0, 2500.0, 2600.0]
+        lived = over_time(analog, grid, generator=generator("t"), reprogram_every_s=every)
+        ages[every] = [(t_s, float(analog.t_s)) for t_s in lived]
+    assert ages[None] == [(t, t) for t in (1.0, 900.0, 2500.0, 2600.0)]
+    assert ages[1000.0] == [(1.0, 1.0), (900.0, 900.0), (2500.0, 500.0), (2600.0, 600.0)]
+    with pytest.raises(ValueError, match="must not decrease"):
+        next(over_time(analog, [2.0, 1.0], generator=generator()))
+
+
+def test_recalibrated_batch_norm_undoes_a_uniform_change_of_scale() -> None:
+    network = nn.Sequential(
+        nn.Conv2d(3, 8, 3, bias=False), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(), nn.Linear(72, 5)
+    ).double()
+    data = normal(64, 3, 5, 5)
+    with torch.no_grad():
+        norm = network[1]
+        assert isinstance(norm, nn.BatchNorm2d)
+        norm.momentum = None
+        network.train()(data)
+        network.eval()
+    analog = to_analog(network, IDEAL)
+    program(analog, chips=2, generator=generator())
+    _, layer = next(iter(analog_layers(analog)))
+    first_tile(layer).weight.mul_(0.6)
+    with torch.no_grad():
+        assert (analog(data) - network(data)).norm() > 0.1 * network(data).norm()
+        recalibrate_batch_norm(analog, [data])
+        scale = network(data).abs().max()
+        assert (analog(data) - network(data)).abs().max() <= 1e-4 * scale
+    assert to_digital(analog).state_dict().keys() == network.state_dict().keys()
+    torch.testing.assert_close(to_digital(analog)(data), network(data))
+
+
+def test_recalibrated_ranges_follow_the_chip() -> None:
+    analog, x = prepared()
+    program(analog, chips=2, generator=generator())
+    layers = dict(analog_layers(analog))
+    before = layers["3"].chip_ranges.clone()
+    first_tile(layers["0"]).weight[1].mul_(0.5)
+    recalibrate_input_ranges(analog, [x])
+    after = layers["3"].chip_ranges
+    assert after[1] < 0.9 * after[0]
+    assert not torch.equal(before, after)
+    with torch.no_grad():
+        assert torch.isfinite(analog(x)).all()
+
+
+@pytest.mark.parametrize("kind", ["quantile", "moving_quantile", "moving_std", "max"])
+def test_ranges_are_calibrated_on_magnitudes(kind: Any) -> None:
+    analog = to_analog(nn.Linear(50, 2), HERMES_DEFAULT)
+    batches = [-normal(400, 50, name=name, dtype=torch.float32).abs() for name in "ab"]
+    calibrate_input_ranges(analog, batches, rule=RangeRule(kind=kind, quantile=0.9))
+    (value,) = (layer.input_range.item() for _, layer in analog_layers(analog))
+    everything = torch.cat(batches)
+    expected = {
+        "quantile": everything.abs().quantile(0.9).item(),
+        "moving_quantile": sum(b.abs().quantile(0.9).item() for b in batches) / 2,
+        "moving_std": sum(3 * b.std().item() for b in batches) / 2,
+        "max": everything.abs().max().item(),
+    }[kind]
+    assert value == pytest.approx(expected, rel=1e-3)
+
+
+def test_inputs_and_weights_that_are_not_finite_are_refused() -> None:
+    analog, x = prepared()
+    program(analog, chips=1, generator=generator())
+    with pytest.raises(ValueError, match="inputs of the network must be finite, but one is nan"):
+        analog(torch.full_like(x, math.nan))
+    broken = to_analog(nn.Linear(4, 2), IDEAL)
+    next(iter(analog_layers(broken)))[1].weight.data[0, 1] = math.inf
+    with pytest.raises(ValueError, match="weights of layer '0' must be finite, but one is inf"):
+        program(broken, chips=1, generator=generator())
+
+
+def test_scales_that_follow_the_inputs_need_no_range() -> None:
+    hardware = replace(HERMES_DEFAULT, input_stage=InputStage(scaling="abs_max"))
+    network, x = small_network(torch.float32), normal(6, 3, 20, 11, dtype=torch.float32)
+    analog = to_analog(network, hardware)
+    with noisy_training(analog, HwaRecipe(), generator=generator()) as session:
+        analog(100 * x).sum().backward()
+        session.step(progress=1.0)
+    with torch.no_grad():
+        torch.testing.assert_close(to_digital(analog, clip_inputs=True)(x), to_digital(analog)(x))
+    program(analog, chips=2, generator=generator())
+    with torch.no_grad():
+        exact = to_digital(analog)(100 * x)
+        error = (analog(100 * x)[0] - exact).norm() / exact.norm()
+    assert error < 0.6
+
+
+def test_outputs_of_any_structure_get_the_chips_in_front() -> None:
+    class Heads(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.left, self.right = nn.Linear(4, 3), nn.Linear(4, 2)
+
+        def forward(self, x: Tensor, *, scale: float) -> dict[str, object]:
+            return {"left": self.left(x) * scale, "both": (self.left(x), [self.right(x)]), "n": 2}
+
+    analog = to_analog(Heads(), IDEAL)
+    program(analog, chips=3, generator=generator())
+    with torch.no_grad():
+        output = analog(normal(5, 4, dtype=torch.float32), scale=2.0)
+    assert output["left"].shape == (3, 5, 3)
+    assert output["both"][1][0].shape == (3, 5, 2)
+    assert output["n"] == 2

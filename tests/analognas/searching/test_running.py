@@ -232,7 +232,7 @@ def test_bad_settings_leave_no_folder_behind(config: SearchConfig, tmp_path: Pat
         ({"task": "chess"}, "digits, kws"),
         ({"space": "huge"}, "conv"),
         ({"chip": "potato"}, "hermes"),
-        ({"hardware": "vacuum"}, "hermes, ideal, pcm_2019"),
+        ({"hardware": "vacuum"}, "hermes_one_cell, ideal, pcm_2019"),
         ({"overrides": {"converters.bits": "6"}}, "converters.adc_bits"),
         ({"surrogate": "oracle"}, "no surrogate 'oracle'"),
     ):

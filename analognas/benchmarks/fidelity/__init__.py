@@ -1,0 +1,1 @@
+"""Parts of the fidelity benchmark: laws, a second implementation, checks, and their report."""

@@ -1,0 +1,153 @@
+"""Other simulators, timed on the same work where they are installed.
+
+Written after the public documentation of the two packages; no version of either was at hand to run
+it with, so a failure becomes a remark beside the name instead of an end of the benchmark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+import torch
+from torch import nn
+
+from analognas.benchmarks.simulator_timing import Work
+from analognas.benchmarks.simulator_work import (
+    LEARNING_RATE,
+    MOMENTUM,
+    RECIPE,
+    TIMES_S,
+    TRAINING_HARDWARE,
+    Subject,
+    training_step,
+)
+from analognas.simulator import Hardware
+
+STEPS = 2**8 - 2  # of an 8-bit converter, in both packages
+WEIGHT_NOISE = 0.1  # relative to the largest weight; its size does not change the cost
+
+
+@dataclass(frozen=True)
+class Competitor:
+    """Another simulator; `evaluation` makes the work for a setting (i, ii or iii) and chips."""
+
+    package: str
+    install: str
+    training: Callable[[Subject], Work]
+    evaluation: Callable[[Subject, str, int], Work] | None
+
+    @property
+    def is_installed(self) -> bool:
+        return find_spec(self.package) is not None
+
+
+def lightning_training(subject: Subject) -> Work:
+    """A hardware-aware step of AIHWKIT-Lightning (2.1 or newer)."""
+    configs: Any = import_module("aihwkit_lightning.simulator.configs")
+    config = configs.TorchInferenceRPUConfig()
+    _set_converters(config)
+    config.forward.out_noise_per_channel = True
+    config.modifier.noise_type = configs.WeightNoiseInjectionType.ADD_NORMAL_PER_CHANNEL
+    config.modifier.std_dev = WEIGHT_NOISE
+    config.clip.type = configs.WeightClipType.LAYER_GAUSSIAN
+    config.clip.sigma = RECIPE.clip_sigma
+    analog = _converted("aihwkit_lightning", subject, config)
+    optim: Any = import_module("aihwkit_lightning.optim")
+    optimizer = optim.AnalogOptimizer(
+        torch.optim.SGD,
+        analog.analog_layers,
+        analog.parameters(),
+        lr=LEARNING_RATE,
+        momentum=MOMENTUM,
+    )
+    return training_step(analog.train(), optimizer, subject)
+
+
+def aihwkit_training(subject: Subject) -> Work:
+    """A hardware-aware step of AIHWKIT on its tiles in plain torch."""
+    configs: Any = import_module("aihwkit.simulator.configs")
+    config = configs.TorchInferenceRPUConfig()
+    _set_aihwkit(config, configs)
+    config.modifier.type = configs.WeightModifierType.ADD_NORMAL
+    config.modifier.std_dev = WEIGHT_NOISE
+    config.clip.type = configs.WeightClipType.LAYER_GAUSSIAN
+    config.clip.sigma = RECIPE.clip_sigma
+    analog = _converted("aihwkit", subject, config)
+    optim: Any = import_module("aihwkit.optim")
+    optimizer = optim.AnalogSGD(analog.parameters(), lr=LEARNING_RATE, momentum=MOMENTUM)
+    optimizer.regroup_param_groups(analog)
+    return training_step(analog.train(), optimizer, subject)
+
+
+def aihwkit_evaluation(subject: Subject, setting: str, chips: int) -> Work:
+    """Program, age and read one chip after the other with AIHWKIT's compiled tiles."""
+    configs: Any = import_module("aihwkit.simulator.configs")
+    inference: Any = import_module("aihwkit.inference")
+    config = configs.InferenceRPUConfig()
+    _set_aihwkit(config, configs)
+    config.noise_model = inference.PCMLikeNoiseModel(g_max=25.0)
+    config.drift_compensation = inference.GlobalDriftCompensation()
+    if setting != "i":
+        config.forward.w_noise_type = configs.WeightNoiseType.PCM_READ
+        config.forward.w_noise = TRAINING_HARDWARE.weight_read_noise
+    if setting == "iii":
+        config.forward.ir_drop = 1.0
+    analog = _converted("aihwkit", subject, config).eval()
+
+    def evaluate() -> None:
+        with torch.no_grad():
+            for _ in range(chips):
+                analog.program_analog_weights()
+                for t_s in TIMES_S:
+                    analog.drift_analog_weights(t_s)
+                    analog(subject.x)
+
+    return evaluate
+
+
+COMPETITORS: Mapping[str, Competitor] = {
+    "AIHWKIT-Lightning": Competitor(
+        "aihwkit_lightning",
+        "pip install git+https://github.com/IBM/aihwkit-lightning.git",
+        lightning_training,
+        None,
+    ),
+    "AIHWKIT": Competitor("aihwkit", "pip install aihwkit", aihwkit_training, aihwkit_evaluation),
+}
+
+
+def _set_converters(config: Any, hardware: Hardware = TRAINING_HARDWARE) -> None:
+    """What both packages call by the same names."""
+    config.forward.inp_res = STEPS
+    config.forward.out_res = STEPS
+    config.forward.out_bound = hardware.converters.output_bound
+    config.forward.out_noise = hardware.converters.output_noise
+    config.mapping.max_input_size = hardware.tile.rows
+    config.pre_post.input_range.enable = True
+
+
+def _set_aihwkit(config: Any, configs: Any) -> None:
+    _set_converters(config)
+    config.forward.noise_management = configs.NoiseManagementType.NONE
+    config.forward.bound_management = configs.BoundManagementType.NONE
+    config.mapping.max_output_size = TRAINING_HARDWARE.tile.columns
+    config.mapping.digital_bias = True
+    config.mapping.weight_scaling_omega = 1.0
+    config.mapping.weight_scaling_columnwise = True
+
+
+def _converted(package: str, subject: Subject, config: Any) -> Any:
+    conversion: Any = import_module(f"{package}.nn.conversion")
+    analog = conversion.convert_to_analog(subject.network, config)
+    left: Sequence[str] = [
+        type(module).__name__
+        for module in analog.modules()
+        if isinstance(module, nn.LSTM | nn.MultiheadAttention)
+    ]
+    if left:
+        raise NotImplementedError(f"stays digital: {', '.join(left)}")
+    return analog

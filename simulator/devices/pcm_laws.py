@@ -1,0 +1,70 @@
+"""How phase-change cells age: power-law drift with an exponent per cell, and 1/f read noise.
+
+Joshi et al., Nat. Commun. 11, 2473 (2020). The laws are functions of a few moments that a cell
+model supplies; time counts from t_0 on, when drift is first seen: t = t_s + t_0.
+"""
+
+import math
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from analognas.simulator.streams import gaussian_like
+
+
+class DriftingCell(Protocol):
+    """The moments of a cell that drifts by a power law, as functions of `r = g / g_max`."""
+
+    @property
+    def g_max_uS(self) -> float: ...
+
+    @property
+    def t_ref_s(self) -> float: ...
+
+    @property
+    def t_read_s(self) -> float:
+        """Duration of a read, the shortest correlation time of the 1/f noise."""
+        ...
+
+    def drift_mean(self, r: Tensor) -> Tensor:
+        """Location of the drift exponent at target `r`."""
+        ...
+
+    def drift_sigma(self, r: Tensor) -> Tensor:
+        """Spread of the drift exponent over cells at target `r`."""
+        ...
+
+    def read_noise_fraction(self, r: Tensor) -> Tensor:
+        """Strength Q_s of the 1/f noise relative to the drifted conductance, at programmed `r`."""
+        ...
+
+
+def draw_drift_exponents(
+    cell: DriftingCell, g_target_uS: Tensor, *, generator: torch.Generator
+) -> Tensor:
+    """Draw one drift exponent per cell, `nu = |mean(r) + sigma(r) xi|`."""
+    r = g_target_uS / cell.g_max_uS
+    noise = gaussian_like(g_target_uS, generator=generator)
+    return (cell.drift_mean(r) + cell.drift_sigma(r) * noise).abs_()
+
+
+def drift_conductance(g_prog_uS: Tensor, nu: Tensor, *, t_s: float, t_ref_s: float) -> Tensor:
+    """Power-law drift `g_prog (t / t_0)^-nu` with `t = t_s + t_0`."""
+    return g_prog_uS * torch.exp(nu * -math.log((t_s + t_ref_s) / t_ref_s))
+
+
+def one_over_f_growth(t_s: float, *, t_read_s: float) -> float:
+    """Growth of 1/f noise until `t_s`, `sqrt(ln((t + t_read) / (2 t_read)))`.
+
+    Here `t_s` is the whole time since the cell was written.
+    """
+    return math.sqrt(math.log((t_s + t_read_s) / (2 * t_read_s)))
+
+
+def read_noise_sigma_uS(
+    cell: DriftingCell, g_aged_uS: Tensor, g_prog_uS: Tensor, *, t_s: float
+) -> Tensor:
+    """Spread of the 1/f noise, relative to the drifted conductance; the programmed one sets Q_s."""
+    strength = cell.read_noise_fraction(g_prog_uS / cell.g_max_uS)
+    return g_aged_uS * strength * one_over_f_growth(t_s + cell.t_ref_s, t_read_s=cell.t_read_s)

@@ -1,0 +1,71 @@
+"""What the read-out of a tile needs to know about its columns and its wires."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Five numbers per column, the rows of `numbers` `(5, C)`.
+
+    gain: From the product to ADC steps (to normalised output without ADC).
+    noise: Standard deviation of the output noise in the same units.
+    squared_gain: From the sum of |w| x^2 to the variance of the read noise in these units.
+    scale: From ADC steps to the digital output.
+    offset: Added to the digital output: the bias.
+    """
+
+    numbers: Tensor
+
+    @classmethod
+    def of(
+        cls, *, gain: Tensor, noise: Tensor, squared_gain: Tensor, scale: Tensor, offset: Tensor
+    ) -> "Columns":
+        """From `(C,)` each."""
+        return cls(torch.stack([gain, noise, squared_gain, scale, offset]))
+
+    @property
+    def gain(self) -> Tensor:
+        return self.numbers[0]
+
+    @property
+    def noise(self) -> Tensor:
+        return self.numbers[1]
+
+    @property
+    def squared_gain(self) -> Tensor:
+        return self.numbers[2]
+
+    @property
+    def scale(self) -> Tensor:
+        return self.numbers[3]
+
+    @property
+    def offset(self) -> Tensor:
+        return self.numbers[4]
+
+    def changed(
+        self,
+        *,
+        noise: Tensor | None = None,
+        scale: Tensor | None = None,
+        offset: Tensor | float | None = None,
+    ) -> "Columns":
+        """Copy with other numbers."""
+        numbers = self.numbers.clone()
+        for row, values in ((1, noise), (3, scale), (4, offset)):
+            if values is not None:
+                numbers[row] = values
+        return Columns(numbers)
+
+
+@dataclass(frozen=True)
+class IrDropTerms:
+    """The two extra products of the static IR drop, `(M, C)` each."""
+
+    current: Tensor  # sum of |w| |x|
+    profiled: Tensor  # sum of w x profile
+    current_to_fraction: float  # rows / conductance ratio
+    strength: float

@@ -1,0 +1,122 @@
+"""The training pass of an analog layer: DAC, noisy weights, output noise and ADC per row part."""
+
+import math
+from typing import TYPE_CHECKING, TypedDict
+
+import torch
+from torch import Tensor
+
+from analognas.simulator.kernels import training_columns
+from analognas.simulator.layers.straight_through import convert_inputs, read_out_noisy
+from analognas.simulator.mapping import TileBlock, row_parts
+from analognas.simulator.mvm import half_steps, steps_per_unit
+from analognas.simulator.training import LayerTraining, product_per_sample
+
+if TYPE_CHECKING:
+    from analognas.simulator.layers.analog_layer import AnalogLayer
+
+SMALLEST_SCALE = 1e-12  # of a batch of zeros
+
+
+class _Reading(TypedDict):
+    """What all tiles of a layer have in common."""
+
+    input_range: Tensor
+    noise: float
+    per_unit: float
+
+
+def noisy_forward(layer: "AnalogLayer", x: Tensor, parts: LayerTraining) -> Tensor:
+    """Output of the layer as it feels in training.
+
+    Grouped convolutions are read as one tile: the noise of the empty cells between their blocks is
+    not felt here.
+    """
+    if x.dim() == 1:
+        return noisy_forward(layer, x[None], parts)[0]
+    full_scale = _full_scale(layer, x)
+    codes = half_steps(layer.hardware.converters.dac_bits)
+    if codes is not None:
+        x = convert_inputs(x, full_scale, codes)
+    read = _read_per_sample if parts.recipe.per_sample else _read_blocks
+    y = read(layer, x, full_scale, parts)
+    if parts.output_scale is None:
+        return y
+    shape = (-1, *[1] * (y.dim() - 2)) if layer.product.column_dim == 1 else (-1,)
+    y = y * parts.output_scale.view(shape)
+    return y if layer.bias is None else y + layer.bias.view(shape)
+
+
+def _full_scale(layer: "AnalogLayer", x: Tensor) -> Tensor:
+    """Input that drives a row fully, differentiable where it is learned."""
+    if not layer.has_range:
+        # Scales that the chip takes per vector are one per batch here.
+        return x.detach().abs().amax().clamp_min(SMALLEST_SCALE)
+    if not x.requires_grad:
+        # The network's own inputs: their gradient would cost a whole product, for a range that
+        # already follows the data.
+        return layer.input_range.detach().clone()
+    # A copy: in a layer that is used twice, the range moves before the gradient is taken.
+    return layer.input_range.clone()
+
+
+def _read_blocks(
+    layer: "AnalogLayer", x: Tensor, full_scale: Tensor, parts: LayerTraining
+) -> Tensor:
+    product, hardware = layer.product, layer.hardware
+    noisy = product.matrix(parts.noisy_weight(layer.weight))
+    clean = product.matrix(parts.clipped_weight(layer.weight).detach())
+    # A learned output scale acts between ADC and bias.
+    bias = layer.bias if parts.output_scale is None else None
+    arranged = product.arrange(x)
+    reading: _Reading = {
+        "input_range": full_scale,
+        "noise": hardware.converters.output_noise * parts.output_noise,
+        "per_unit": steps_per_unit(hardware.converters),
+    }
+    adc = half_steps(hardware.converters.adc_bits)
+    if product.groups > 1:
+        y = product.multiply_groups(arranged, noisy)
+        columns = training_columns(clean, **reading, offset=bias)
+        return read_out_noisy(y, bias, columns, product, adc, parts.stream)
+    outputs: list[Tensor] = []
+    for tile in layer.crossbar_tiles():
+        block = tile.block
+        y = product.multiply(arranged, product.kernel(_part(noisy, block), block), block)
+        first = block.row_start == 0
+        offset = (
+            bias[block.column_start : block.column_stop] if first and bias is not None else None
+        )
+        columns = training_columns(_part(clean, block), **reading, offset=offset)
+        y = read_out_noisy(y, offset, columns, product, adc, parts.stream)
+        if first:
+            outputs.append(y)
+        else:
+            outputs[-1] = outputs[-1] + y
+    return outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=product.column_dim)
+
+
+def _read_per_sample(
+    layer: "AnalogLayer", x: Tensor, full_scale: Tensor, parts: LayerTraining
+) -> Tensor:
+    """All row parts in one product: their noises add up, and nothing is rounded."""
+    weights = parts.noisy_weight(layer.weight, samples=x.shape[0])
+    y = product_per_sample(x, weights, layer.digital)  # type: ignore[arg-type]
+    noise = layer.hardware.converters.output_noise * parts.output_noise
+    noise *= math.sqrt(row_parts([tile.block for tile in layer.crossbar_tiles()]))
+    bias = layer.bias if parts.output_scale is None else None
+    columns = training_columns(
+        layer.product.matrix(layer.weight.detach()),
+        input_range=full_scale,
+        noise=noise,
+        per_unit=1.0,
+        offset=bias,
+    )
+    y = layer.product.dense_output(y)
+    return read_out_noisy(y, bias, columns, layer.product, None, parts.stream)
+
+
+def _part(matrix: Tensor, block: TileBlock) -> Tensor:
+    if matrix.shape == (block.columns, block.rows):
+        return matrix
+    return matrix[block.column_start : block.column_stop, block.row_start : block.row_stop]
