@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from analognas.allocator import keep_freed_memory
 from analognas.deployment.bundle import read_bundle
 from analognas.deployment.network import (
     Deployment,
@@ -41,6 +42,7 @@ class EvaluationRequest:
     hardware: str | None = None
     settings: tuple[str, ...] = ()
     chips: int = 25
+    chip_batch: int | None = None
     epochs: int | None = None
     seed: int = 0
     device: str = "auto"
@@ -70,12 +72,19 @@ def evaluate_request(
     if out is not None and out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise UserError(f"{out} exists already, and nothing is overwritten. Choose another --out.")
     arch, name = read_architecture(request.architecture, task)
+    keep_freed_memory()
     with checking("chip"):
         chip = load_chip(request.chip)
 
     def measure(setting: Deployment, trained: Any) -> Evaluation:
         return evaluate_trained(
-            trained, task, setting.hardware, chip, part=request.part, chips=request.chips
+            trained,
+            task,
+            setting.hardware,
+            chip,
+            part=request.part,
+            chips=request.chips,
+            chip_batch=request.chip_batch,
         )
 
     setting = Deployment(

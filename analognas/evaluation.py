@@ -16,6 +16,7 @@ from analognas.simulator import (
     SIMULATOR_VERSION,
     AnalogModel,
     Hardware,
+    chips_that_fit,
     program,
     set_time,
     spawn_generator,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from analognas.search_spaces import Architecture, SearchSpace
     from analognas.tasks import Part, Task
 
-SAMPLES_PER_PASS = 1024  # chips x inputs that go through the network at once
+SAMPLES_PER_PASS = 256  # inputs that go through the network at once: more would leave the caches
 
 
 def evaluate(  # noqa: PLR0913  (the seam of the application: network, task, hardware, chip, how)
@@ -50,7 +51,7 @@ def evaluate(  # noqa: PLR0913  (the seam of the application: network, task, har
     return evaluate_trained(trained, task, hardware, chip, part=part, chips=chips)
 
 
-def evaluate_trained(
+def evaluate_trained(  # noqa: PLR0913
     trained: TrainedNetwork,
     task: Task,
     hardware: Hardware,
@@ -58,6 +59,7 @@ def evaluate_trained(
     *,
     part: str = "test",
     chips: int = 25,
+    chip_batch: int | None = None,
 ) -> Evaluation:
     """Program a trained network onto `chips` simulated chips, age them, count correct answers.
 
@@ -68,11 +70,14 @@ def evaluate_trained(
         chip: For placement and cost.
         part: "validation" or "test"; labels and choices use the validation part only.
         chips: Number of simulated chips.
+        chip_batch: Chips held in memory at once; by default as many as fit.
     """
-    return evaluate_answers(trained, task, hardware, chip, part=part, chips=chips)[0]
+    return evaluate_answers(
+        trained, task, hardware, chip, part=part, chips=chips, chip_batch=chip_batch
+    )[0]
 
 
-def evaluate_answers(
+def evaluate_answers(  # noqa: PLR0913
     trained: TrainedNetwork,
     task: Task,
     hardware: Hardware,
@@ -80,6 +85,7 @@ def evaluate_answers(
     *,
     part: str,
     chips: int,
+    chip_batch: int | None = None,
 ) -> tuple[Evaluation, NDArray[np.bool_]]:
     """Like `evaluate_trained`, and which answers were right, `(times, chips, N)`."""
     start = time.perf_counter()
@@ -87,7 +93,9 @@ def evaluate_answers(
     data = task.parts[part]
     times_s = tuple(EVALUATION_TIMES_S.values())
     path = (trained.seed, arch.key)
-    correct = correct_over_time(trained.analog, data, chips=chips, path=path, times_s=times_s)
+    correct = correct_over_time(
+        trained.analog, data, chips=chips, path=path, times_s=times_s, chip_batch=chip_batch
+    )
     digital = digital_accuracy(trained.digital, data)
     evaluation = Evaluation(
         key=arch.key,
@@ -120,21 +128,34 @@ def correct_over_time(
     chips: int,
     path: tuple[int, str],
     times_s: Sequence[float],
+    chip_batch: int | None = None,
 ) -> NDArray[np.bool_]:
     """Program, age and read `chips` chips; tell which answers are right, `(times, chips, N)`.
 
-    `path` (seed and key) names the random streams.
+    Args:
+        analog: The trained network.
+        data: What is classified.
+        chips: Number of simulated chips.
+        path: Seed and key; they name the random streams.
+        times_s: Seconds after programming.
+        chip_batch: Chips held in memory at once; by default as many as fit.
     """
     seed, key = path
-    program(analog, chips=chips, generator=spawn_generator(seed, key, "program"))
-    rows = []
-    for t_s in times_s:
-        set_time(analog, t_s=t_s, generator=spawn_generator(seed, key, "time", repr(t_s)))
-        rows.append(_answers(analog, data, chips).numpy() == data.labels)
-    return np.stack(rows)
+    at_once = min(chips, chip_batch or chips_that_fit(analog))
+    rounds = []
+    for first in range(0, chips, at_once):
+        # The same seeds in every round: a chip's draws follow from its number.
+        numbers = range(first, min(first + at_once, chips))
+        program(analog, chips=numbers, generator=spawn_generator(seed, key, "program"))
+        rows = []
+        for t_s in times_s:
+            set_time(analog, t_s=t_s, generator=spawn_generator(seed, key, "time", repr(t_s)))
+            rows.append(_answers(analog, data).numpy() == data.labels)
+        rounds.append(np.stack(rows))
+    return np.concatenate(rounds, axis=1)
 
 
-def _answers(analog: AnalogModel, data: Part, chips: int) -> torch.Tensor:
+def _answers(analog: AnalogModel, data: Part) -> torch.Tensor:
     """Class that every chip answers for every input, `(chips, N)` on the CPU."""
     device = next(analog.parameters()).device
     inputs = torch.from_numpy(data.inputs)

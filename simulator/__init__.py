@@ -16,6 +16,7 @@ from analognas.simulator.convert import (
 from analognas.simulator.hardware import ConverterConfig, Hardware, TileConfig, hardware_with
 from analognas.simulator.hwa import TrainingSession, noisy_training
 from analognas.simulator.layers import AnalogLayer, AnalogModel, analog_layers
+from analognas.simulator.memory import chips_that_fit
 from analognas.simulator.presets import HARDWARE, HERMES_DEFAULT, IDEAL, PCM_2019
 from analognas.simulator.streams import spawn_generator
 from analognas.simulator.training import HwaRecipe
@@ -37,6 +38,7 @@ __all__ = [
     "TrainingSession",
     "analog_layers",
     "calibrate_input_ranges",
+    "chips_that_fit",
     "hardware_with",
     "noisy_training",
     "over_time",

@@ -12,6 +12,7 @@ import pandas as pd
 import torch
 
 from analognas import __version__
+from analognas.allocator import keep_freed_memory
 from analognas.benchmarks.contestants import (
     Contestant,
     named_networks,
@@ -61,6 +62,7 @@ def run_benchmark(
         out: Page to write (Markdown); a CSV file of the same name lies beside it.
         progress: Told how far the present part is.
     """
+    keep_freed_memory()
     search = config.search
     task = load_task(search.task, split=search.split, data=search.data, words=search.words)
     space = make_space(search.space, input_shape=task.input_shape, n_classes=task.n_classes)

@@ -26,6 +26,10 @@ def evaluate(
         typer.Option("--set", help="Hardware setting key=value; may be repeated."),
     ] = None,
     chips: Annotated[int, typer.Option(min=1, help="Simulated chips.")] = 25,
+    chip_batch: Annotated[
+        int | None,
+        typer.Option(min=1, help="Chips held in memory at once (default: as many as fit)."),
+    ] = None,
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Epochs of training (default: full schedule).")
     ] = None,
@@ -54,6 +58,7 @@ def evaluate(
         hardware=hardware,
         settings=tuple(set_ or ()),
         chips=chips,
+        chip_batch=chip_batch,
         epochs=epochs,
         seed=seed,
         device=device,

@@ -14,6 +14,7 @@ from safetensors.torch import save
 from torch import nn
 
 from analognas import __version__
+from analognas.allocator import keep_freed_memory
 from analognas.deployment import bundle as files
 from analognas.deployment.bundle import Origin, PredictedAccuracy
 from analognas.deployment.onnx_export import TOLERANCE, export_onnx, largest_difference
@@ -217,7 +218,8 @@ def is_finished(folder: Path, setting: Deployment, pick: Pick) -> bool:
 
 @contextmanager
 def using_threads(threads: int) -> Iterator[None]:
-    """Let torch use this many threads inside the block."""
+    """Let torch use this many threads inside the block, and keep freed memory from now on."""
+    keep_freed_memory()
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:

@@ -143,6 +143,9 @@ def use_one_thread() -> None:
     """Compute on one thread in this process (see `workers.THREAD_VARIABLES`)."""
     import torch
 
+    from analognas.allocator import keep_freed_memory
+
+    keep_freed_memory()
     torch.set_num_threads(1)
     numba = sys.modules.get("numba")
     if numba is not None:

@@ -127,3 +127,14 @@ def test_noise_in_training_makes_the_network_more_robust(task: Task, space: Sear
         )
         lost[name] = result.digital_accuracy - result.analog.mean()[-1]
     assert lost["with"] < 0.75 * lost["without"]
+
+
+def test_chips_in_several_rounds_give_the_same_answers(trained: TrainedNetwork, task: Task) -> None:
+    chip = load_chip("hermes")
+    accuracies = [
+        evaluate_trained(
+            trained, task, HERMES_DEFAULT, chip, part="validation", chips=5, chip_batch=batch
+        ).analog.accuracy
+        for batch in (None, 2)
+    ]
+    np.testing.assert_allclose(accuracies[0], accuracies[1], atol=1e-9)
