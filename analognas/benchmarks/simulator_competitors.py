@@ -20,8 +20,8 @@ from analognas.benchmarks.simulator_work import (
     LEARNING_RATE,
     MOMENTUM,
     RECIPE,
+    STANDARD,
     TIMES_S,
-    TRAINING_HARDWARE,
     Subject,
     training_step,
 )
@@ -93,7 +93,7 @@ def aihwkit_evaluation(subject: Subject, setting: str, chips: int) -> Work:
     config.drift_compensation = inference.GlobalDriftCompensation()
     if setting != "i":
         config.forward.w_noise_type = configs.WeightNoiseType.PCM_READ
-        config.forward.w_noise = TRAINING_HARDWARE.weight_read_noise
+        config.forward.w_noise = STANDARD.weight_read_noise
     if setting == "iii":
         config.forward.ir_drop = 1.0
     analog = _converted("aihwkit", subject, config).eval()
@@ -120,7 +120,7 @@ COMPETITORS: Mapping[str, Competitor] = {
 }
 
 
-def _set_converters(config: Any, hardware: Hardware = TRAINING_HARDWARE) -> None:
+def _set_converters(config: Any, hardware: Hardware = STANDARD) -> None:
     """What both packages call by the same names."""
     config.forward.inp_res = STEPS
     config.forward.out_res = STEPS
@@ -134,7 +134,7 @@ def _set_aihwkit(config: Any, configs: Any) -> None:
     _set_converters(config)
     config.forward.noise_management = configs.NoiseManagementType.NONE
     config.forward.bound_management = configs.BoundManagementType.NONE
-    config.mapping.max_output_size = TRAINING_HARDWARE.tile.columns
+    config.mapping.max_output_size = STANDARD.tile.columns
     config.mapping.digital_bias = True
     config.mapping.weight_scaling_omega = 1.0
     config.mapping.weight_scaling_columnwise = True

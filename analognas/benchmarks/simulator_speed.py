@@ -29,7 +29,7 @@ from analognas.benchmarks.simulator_records import (
 )
 from analognas.benchmarks.simulator_tables import to_json, to_markdown, work_title
 from analognas.benchmarks.simulator_timing import FULL, QUICK, Effort
-from analognas.benchmarks.simulator_work import RECIPE, SETTINGS, TIMES_S, TRAINING_HARDWARE
+from analognas.benchmarks.simulator_work import RECIPE, SETTINGS, STANDARD, TIMES_S
 from analognas.errors import UserError, lookup
 from analognas.files import write_text
 from analognas.simulator import SIMULATOR_VERSION
@@ -167,8 +167,8 @@ def _facts(
         "versions": f"analognas {__version__}, simulator {SIMULATOR_VERSION}, "
         f"torch {torch.__version__}, numba {_version('numba')}, "
         f"Python {platform.python_version()}",
-        "training": f"one step on hardware {TRAINING_HARDWARE.name} "
-        f"({TRAINING_HARDWARE.hash}) with its DAC and ADC, noise at full strength; {recipe}",
+        "training": f"one step on hardware {STANDARD.name} "
+        f"({STANDARD.hash}) with its DAC and ADC, noise at full strength; {recipe}",
         "evaluation": f"{effort.chips} chips at {len(TIMES_S)} times, one batch, programming and "
         f"ageing included; FP32: {effort.chips * len(TIMES_S)} forward passes of the batch",
         "timing": f"FP32 and analog in turns, at least {effort.pairs} pairs and "

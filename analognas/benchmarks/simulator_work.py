@@ -14,7 +14,6 @@ from analognas.benchmarks.simulator_models import BenchmarkModel
 from analognas.benchmarks.simulator_timing import Work
 from analognas.records import EVALUATION_TIMES_S
 from analognas.simulator import (
-    HERMES_DEFAULT,
     AnalogModel,
     Hardware,
     HwaRecipe,
@@ -26,10 +25,12 @@ from analognas.simulator import (
 )
 from analognas.simulator.hwa import noisy_training
 from analognas.simulator.ir_drop import IrDrop
+from analognas.simulator.presets import STANDARD_AIMC
 
 TRAINING = "training"  # every other name of a work is that of a setting: an evaluation
 TIMES_S = tuple(EVALUATION_TIMES_S.values())
-TRAINING_HARDWARE = HERMES_DEFAULT
+# The standard model of Rasch et al. (2023): 512 rows, 8 bits. Its IR drop is an effect of its own.
+STANDARD = replace(STANDARD_AIMC, ir_drop=IrDrop())
 RECIPE = HwaRecipe()
 FEW_IMAGES = 8  # for finding out what is supported
 LEARNING_RATE, MOMENTUM = 1e-3, 0.9
@@ -53,12 +54,10 @@ SETTINGS: Mapping[str, Setting] = {
     "i": Setting(
         "programming, drift, 1/f noise, DAC, ADC, output noise",
         1.6,
-        replace(HERMES_DEFAULT, weight_read_noise=0.0),
+        replace(STANDARD, weight_read_noise=0.0),
     ),
-    "ii": Setting("(i) and noise of every read of a weight", 2.8, HERMES_DEFAULT),
-    "iii": Setting(
-        "(ii) and static IR drop", 5.0, replace(HERMES_DEFAULT, ir_drop=IrDrop(strength=1.0))
-    ),
+    "ii": Setting("(i) and noise of every read of a weight", 2.8, STANDARD),
+    "iii": Setting("(ii) and static IR drop", 5.0, STANDARD_AIMC),
 }
 
 
@@ -105,7 +104,7 @@ def digital_training(subject: Subject) -> Work:
 @contextmanager
 def analog_training(subject: Subject) -> Iterator[Work]:
     """The same step hardware-aware, with the noise at full strength and the clipping after it."""
-    analog = to_analog(subject.network.train(), TRAINING_HARDWARE)
+    analog = to_analog(subject.network.train(), STANDARD)
     generator = spawn_generator(subject.seed, "training")
     with noisy_training(analog, RECIPE, generator=generator) as session:
         session.step(progress=1.0)
@@ -178,7 +177,7 @@ def analog_evaluation(
 def why_no_training(subject: Subject) -> str | None:
     """What keeps the network from being trained hardware-aware; None if nothing does."""
     try:
-        digital = digital_matrices(to_analog(subject.network, TRAINING_HARDWARE))
+        digital = digital_matrices(to_analog(subject.network, STANDARD))
         if not digital:
             with analog_training(subject.first(FEW_IMAGES)) as step:
                 step()
