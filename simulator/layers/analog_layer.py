@@ -6,7 +6,7 @@ through DAC and ADC. *Programmed*, it reads the tiles of one chip at a time.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -71,6 +71,7 @@ class AnalogLayer(nn.Module):
         self.chips: tuple[int, ...] = ()
         self.active_chip = 0  # place in `chips`
         self._batches_seen = 0
+        self._moment = (0, 0.0)  # seed and age of the present reads
         self._streams: list[NoiseStream] = []
         self._readings: list[list[TileReading]] = []
 
@@ -179,6 +180,7 @@ class AnalogLayer(nn.Module):
 
     def start_reads(self, root: int, t_s: float) -> None:
         """Begin the noise of the reads at `t_s` anew."""
+        self._moment = (root, t_s)
         device = self.weight.device
         self._streams = [
             NoiseStream(root, self.name, chip, "read", repr(t_s), device=device)
@@ -310,6 +312,13 @@ class AnalogLayer(nn.Module):
         return self.product.output(rows, arranged)
 
     # ------------------------------------------------------------------- state
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "AnalogLayer":
+        """Move or convert the layer, its chips included."""
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        if self.chips:
+            self.start_reads(*self._moment)
+        return self
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
         for name in ("chip_ranges", "running_scale"):

@@ -485,3 +485,14 @@ def test_outputs_of_any_structure_get_the_chips_in_front() -> None:
     assert output["left"].shape == (3, 5, 3)
     assert output["both"][1][0].shape == (3, 5, 2)
     assert output["n"] == 2
+
+
+def test_a_programmed_model_can_be_moved_or_converted() -> None:
+    quiet = ConverterConfig(output_noise=0.0, adc_bits=None)
+    analog, x = prepared(replace(HERMES_DEFAULT, weight_read_noise=0.0, converters=quiet))
+    program(analog, chips=2, generator=generator())
+    with torch.no_grad():
+        single = analog(x)
+        double = analog.double()(x.double())
+    assert double.dtype == torch.float64
+    assert (double - single).norm() < 0.02 * single.norm()
