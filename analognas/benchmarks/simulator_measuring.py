@@ -48,11 +48,12 @@ LINE_SETTING = "ii"  # the effects of the default hardware
 PLACES = 5  # of a profile
 
 
-def rows_at_most() -> int:
+def rows_at_most(effort: Effort) -> int:
     """Number of rows of a network that supports everything."""
     works = 1 + len(SETTINGS)
     competing = sum(1 + 3 * (c.evaluation is not None) for c in _installed().values())
-    return 2 + 2 * works + competing + 3 + 2
+    ratios = 2 + works + competing
+    return ratios if effort.ratios_only else ratios + works + 3 + 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,8 +84,10 @@ class MeasuredModel:
             with analog_training(self._subject(best)) as work:
                 comparison = compare(reference, work, self.effort, device=self.device)
                 yield SpeedRow(model=self.name, work=TRAINING, target=target, comparison=comparison)
-                yield ProfileRow(self.name, TRAINING, busiest_places(work))
-            yield self._memory(TRAINING, best)
+                if not self.effort.ratios_only:
+                    yield ProfileRow(self.name, TRAINING, busiest_places(work))
+            if not self.effort.ratios_only:
+                yield self._memory(TRAINING, best)
         for name, competitor in _installed().items():
             yield self._competing(name, competitor, TRAINING, best)
 
@@ -103,6 +106,8 @@ class MeasuredModel:
             work = analog_evaluation(subject, setting.hardware, chips=self.effort.chips)
             comparison = compare(reference, work, self.effort, device=self.device)
             yield SpeedRow(model=self.name, work=key, target=setting.target, comparison=comparison)
+            if self.effort.ratios_only:
+                continue
             if key == LINE_SETTING:
                 yield ProfileRow(self.name, key, busiest_places(work))
                 yield from self._lines(subject, setting)

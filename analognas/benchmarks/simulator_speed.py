@@ -86,7 +86,7 @@ def run_simulator_speed(config: SpeedConfig, progress: Progress | None = None) -
     device = _choose_device(config.device)
     load_before = os.getloadavg()
     rows: list[Row] = []
-    each = rows_at_most()
+    each = rows_at_most(config.effort)
     with torch_threads(config.threads):
         for index, (name, model) in enumerate(models.items()):
             measured = MeasuredModel(

@@ -26,6 +26,7 @@ class Effort:
         seconds: Pairs are added until so much time was spent.
         block_seconds: Short work is repeated within a sample until it takes so long.
         repetitions: Measurements of every point of a line; the shortest counts.
+        ratios_only: Leave out memory, linearity and profiles.
     """
 
     chips: Annotated[int, Ge(1)] = 25
@@ -33,10 +34,11 @@ class Effort:
     seconds: Annotated[float, Ge(0)] = 20.0
     block_seconds: Annotated[float, Gt(0)] = 0.1
     repetitions: Annotated[int, Ge(1)] = 2
+    ratios_only: bool = False
 
 
 FULL = Effort()
-QUICK = Effort(chips=4, pairs=2, seconds=0.2, block_seconds=0.02, repetitions=1)
+QUICK = Effort(chips=2, pairs=3, seconds=0.2, block_seconds=0.02, repetitions=1, ratios_only=True)
 
 
 @dataclass(frozen=True)

@@ -105,7 +105,7 @@ def networks(
 def simulator(
     only: Annotated[str | None, typer.Option(help="Some of the models: resnet32,ds-cnn")] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="4 chips and few repetitions, to look around.")
+        bool, typer.Option("--quick", help="2 chips, few repetitions, ratios only: some minutes.")
     ] = False,
     out: Annotated[
         Path | None, typer.Option(help="Page to write (.md); a .json is put beside it.")
