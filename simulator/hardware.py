@@ -210,7 +210,11 @@ def _validate(data: dict[str, Any], source: str) -> Hardware:
         return TypeAdapter(Hardware).validate_python(_absent(data))
     except ValidationError as error:
         problems = [
-            f"`{'.'.join(str(part) for part in item['loc'])}`: {item['msg']}, got {item['input']!r}"
+            # A rule between several settings says itself which and what to do.
+            str(item["ctx"]["error"]).rstrip(".")
+            if item["type"] == "value_error"
+            else f"`{'.'.join(str(part) for part in item['loc'])}`: {item['msg']}, "
+            f"got {item['input']!r}"
             for item in error.errors()
         ]
         raise ValueError(f"{source}: " + "; ".join(problems) + ".") from None
