@@ -15,6 +15,7 @@ from analognas.simulator import (
     ConverterConfig,
     Hardware,
     analog_layers,
+    hardware_with,
     program,
     spawn_generator,
     to_analog,
@@ -306,3 +307,10 @@ def test_settings_that_contradict_each_other_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         replace(IDEAL, **settings)  # type: ignore[arg-type]
+
+
+def test_a_rule_between_settings_is_told_without_the_whole_record() -> None:
+    settings = {"input_stage.encoding": "bit_serial", "converters.dac_bits": "none"}
+    with pytest.raises(ValueError, match=r"dac_bits=none\. Give .* another encoding\.$") as error:
+        hardware_with(IDEAL, settings)
+    assert "{" not in str(error.value)
