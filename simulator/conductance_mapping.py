@@ -164,11 +164,15 @@ def from_conductances(g_uS: Tensor, device: Device, mapping: ConductanceMapping)
     if mapping.layout == "single":
         relative = relative_conductance(device, g_uS.select(-3, 0))
         return relative.sub_(offset).div_(slope)
-    total = torch.zeros((), dtype=g_uS.dtype, device=g_uS.device)
-    for pair, factor in enumerate(mapping.significances):
-        difference = g_uS.select(-3, 2 * pair) - g_uS.select(-3, 2 * pair + 1)
-        total = difference.mul_(factor).add_(total)
-    return total.div_(slope * (device.g_max_uS - device.g_min_uS))
+    whole_uS = slope * (device.g_max_uS - device.g_min_uS)
+    pairs = [
+        (g_uS.select(-3, 2 * pair) - g_uS.select(-3, 2 * pair + 1)).div_(whole_uS / factor)
+        for pair, factor in enumerate(mapping.significances)
+    ]
+    total, *others = pairs
+    for other in others:
+        total.add_(other)
+    return total
 
 
 def _fill_pairs(weight: Tensor, significances: tuple[float, ...]) -> Tensor:

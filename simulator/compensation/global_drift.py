@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from analognas.simulator.hardware import Hardware
+from analognas.simulator.kernels import linear
 from analognas.simulator.mvm import Multiply, TileReading, is_plain, read_tile, read_tile_in_passes
 from analognas.simulator.streams import NoiseStream
 
@@ -38,10 +39,10 @@ def read_out_magnitude(reading: TileReading, hardware: Hardware, stream: NoiseSt
     rows = reading.weight.shape[1]
     ones = reading.weight.new_ones(1, rows)
     if drift_probe(hardware) == "ones":
-        outputs = _read(ones, reading, hardware, stream, torch.nn.functional.linear)
+        outputs = _read(ones, reading, hardware, stream, linear)
     elif reading.g_uS is not None:
         every_row = torch.eye(rows, dtype=ones.dtype, device=ones.device)
-        outputs = _read(every_row, reading, hardware, stream, torch.nn.functional.linear)
+        outputs = _read(every_row, reading, hardware, stream, linear)
     else:
         probe = reading.weight.new_ones(rows, 1)
         outputs = _read(probe, reading, hardware, stream, _one_hot_product)

@@ -11,6 +11,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from analognas.simulator import kernels
+from analognas.simulator.devices.pcm_laws import DriftingCell, add_read_noise_, tabulated
 from analognas.simulator.streams import gaussian_like
 
 
@@ -68,6 +70,13 @@ def program_conductance(
     device: Device, g_target_uS: Tensor, *, generator: torch.Generator
 ) -> Tensor:
     """Draw programmed conductances, `max(g_target + sigma(r) xi, g_min)`."""
+    if kernels.is_fused(g_target_uS) and g_target_uS.is_contiguous():
+        return kernels.program_cells(
+            g_target_uS,
+            tabulated(type(device).programming_sigma_uS, device),
+            range_uS=(device.g_min_uS, device.g_max_uS),
+            generator=generator,
+        )
     sigma_uS = device.programming_sigma_uS(relative_conductance(device, g_target_uS))
     noise = gaussian_like(g_target_uS, generator=generator)
     return (g_target_uS + sigma_uS * noise).clamp_min_(device.g_min_uS)
@@ -92,6 +101,8 @@ def read_conductance(
     conductance.
     """
     g_aged_uS = device.aged_uS(g_prog_uS, ageing, t_s=t_s)
+    if isinstance(device, DriftingCell):
+        return add_read_noise_(device, g_aged_uS, g_prog_uS, t_s=t_s, generator=generator)
     sigma_uS = device.read_sigma_uS(g_aged_uS, g_prog_uS, t_s=t_s)
     noise = gaussian_like(g_aged_uS, generator=generator)
     return noise.mul_(sigma_uS).add_(g_aged_uS).clamp_min_(device.g_min_uS)

@@ -1,8 +1,10 @@
 """What the read-out of a tile needs to know about its columns and its wires."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 
@@ -18,6 +20,7 @@ class Columns:
     """
 
     numbers: Tensor
+    _repeated: dict[int, NDArray[np.float32]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(
@@ -25,6 +28,12 @@ class Columns:
     ) -> "Columns":
         """From `(C,)` each."""
         return cls(torch.stack([gain, noise, squared_gain, scale, offset]))
+
+    def repeated(self, times: int) -> NDArray[np.float32]:
+        """`numbers` side by side as `(5, times C)`, kept for the next call."""
+        if times not in self._repeated:
+            self._repeated[times] = self.numbers.repeat(1, times).numpy()
+        return self._repeated[times]
 
     @property
     def gain(self) -> Tensor:

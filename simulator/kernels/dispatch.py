@@ -4,6 +4,7 @@ Between the two, noise has the same law but not the same bits.
 """
 
 import functools
+import importlib
 from types import ModuleType
 
 import numpy as np
@@ -14,7 +15,7 @@ from analognas.simulator.kernels import reference
 from analognas.simulator.kernels.columns import Columns, IrDropTerms
 from analognas.simulator.streams import NoiseStream
 
-SHORT_ROW = 64
+SHORT_ROW = 256
 
 
 def is_fused(x: Tensor) -> bool:
@@ -22,44 +23,47 @@ def is_fused(x: Tensor) -> bool:
     return x.device.type == "cpu" and x.dtype == torch.float32
 
 
-def _fused() -> ModuleType:
-    """Load numba only when it is needed, and let it use torch's number of threads."""
-    fused, limit = _loaded()
+def load_kernels(module: str) -> ModuleType:
+    """Load numba's kernels only when they are needed, and let them use torch's threads."""
+    kernels, limit = _loaded(module)
     import numba
 
     threads = min(torch.get_num_threads(), limit)
     if numba.get_num_threads() != threads:
         numba.set_num_threads(threads)
-    return fused
+    return kernels
+
+
+def _fused() -> ModuleType:
+    return load_kernels("fused")
 
 
 @functools.cache
-def _loaded() -> tuple[ModuleType, int]:
+def _loaded(module: str) -> tuple[ModuleType, int]:
     """The kernels, and the largest number of threads."""
     threads = torch.get_num_threads()
     import numba
 
-    from analognas.simulator.kernels import fused
-
+    kernels = importlib.import_module(f"analognas.simulator.kernels.{module}")
     numba.get_num_threads()  # starts numba's threads, which share OpenMP's settings with torch ...
     torch.set_num_threads(threads)  # ... and had set torch to all cores
     limit: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
-    return fused, limit
+    return kernels, limit
 
 
 def quantize(
-    x: Tensor, *, full_scale: Tensor, half_steps: float, unit: Tensor | None = None
+    x: Tensor, *, full_scale: Tensor | float, half_steps: float, keep_units: bool = False
 ) -> Tensor:
-    """Convert inputs: `clip(round(x half_steps / full_scale), +-half_steps) unit / half_steps`.
+    """Convert inputs: `clip(round(x half_steps / full_scale), +-half_steps) / half_steps`.
 
     Args:
         x: Any shape and dense memory layout, which the result shares.
         full_scale: Scalar; the input that gives the largest code.
         half_steps: The largest code, 127 for 8 bits.
-        unit: Scalar; value of the largest code, 1 by default.
+        keep_units: Multiply the result by `full_scale`, instead of drives in [-1, 1].
     """
-    unit = torch.ones_like(full_scale) if unit is None else unit
     if not is_fused(x):
+        unit = full_scale if keep_units else 1.0
         return reference.quantize(x, full_scale=full_scale, half_steps=half_steps, unit=unit)
     x = x.detach()
     if not _is_dense(x):
@@ -67,11 +71,11 @@ def quantize(
     out = torch.empty_like(x)
     bound = float(full_scale)
     _fused().quantize(
-        _memory(x),
-        _memory(out),
+        flat_array(x),
+        flat_array(out),
         np.float32(half_steps / bound),
         np.float32(half_steps),
-        np.float32(float(unit) / half_steps),
+        np.float32((bound if keep_units else 1.0) / half_steps),
     )
     return out
 
@@ -87,7 +91,9 @@ def range_gradient(x: Tensor, gradient: Tensor, bound: Tensor) -> tuple[Tensor, 
     x = x.detach()
     if x.stride() != gradient.stride() or not _is_dense(x):
         x, gradient = x.contiguous(), gradient.contiguous()
-    sums, reached = _fused().range_gradient(_memory(x), _memory(gradient), np.float32(float(bound)))
+    sums, reached = _fused().range_gradient(
+        flat_array(x), flat_array(gradient), np.float32(float(bound))
+    )
     return x.new_tensor(float(sums.sum(dtype=np.float64))), torch.tensor(int(reached.sum()))
 
 
@@ -199,7 +205,7 @@ def read_out(  # noqa: PLR0913
         array(squared),
         array(None if ir_drop is None else ir_drop.current),
         array(None if ir_drop is None else ir_drop.profiled),
-        columns.numbers.repeat(1, joined).numpy(),
+        columns.repeated(joined),
         np.float32(-1.0 if half_steps is None else half_steps),
         np.float32(0.0 if ir_drop is None else ir_drop.current_to_fraction),
         np.float32(0.0 if ir_drop is None else ir_drop.strength),
@@ -227,6 +233,7 @@ def _is_dense(x: Tensor) -> bool:
     )
 
 
-def _memory(x: Tensor) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+def flat_array(x: Tensor) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+    """Memory of a dense float32 tensor on the CPU."""
     flat: np.ndarray[tuple[int], np.dtype[np.float32]] = x.as_strided((x.numel(),), (1,)).numpy()
     return flat

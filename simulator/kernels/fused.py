@@ -2,10 +2,10 @@
 
 An activation is millions of numbers and the arithmetic on each is small: the time goes into reading
 and writing memory. Every kernel therefore touches each number once. Noise is drawn where it is
-used, from a counter: a 64-bit "squares" hash (Widynski, arXiv 2004.06278) of key and position gives
-four 16-bit numbers, each of which picks a value of a table of the inverse normal distribution. The
-table has exactly zero mean and unit variance; its tails end at 4.3 standard deviations. Only noise
-at the converters is drawn so; the cells draw theirs from `torch.Generator`.
+used, from a counter: the 64-bit hash of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014) of key and
+position gives four 16-bit numbers, each of which picks a value of a table of the inverse normal
+distribution. The table has exactly zero mean and unit variance; its tails end at 4.3 standard
+deviations.
 """
 
 import numpy as np
@@ -16,6 +16,8 @@ from scipy.special import ndtri
 Float32Array = NDArray[np.float32]
 
 TABLE_BITS = 16
+GOLDEN_GAMMA = np.uint64(0x9E3779B97F4A7C15)
+MIX_1, MIX_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 ROWS_PER_TASK = 64
 INPUTS_PER_TASK = 16_384
 
@@ -33,19 +35,11 @@ NOTHING: Float32Array = np.empty((0, 0), np.float32)  # an effect that is off
 
 
 @njit(inline="always")
-def _squares(counter, key):  # type: ignore[no-untyped-def]
-    half = np.uint64(32)
-    y = counter * key
-    z = y + key
-    x = y * y + y
-    x = (x >> half) | (x << half)
-    x = x * x + z
-    x = (x >> half) | (x << half)
-    x = x * x + y
-    x = (x >> half) | (x << half)
-    t = x * x + z
-    x = (t >> half) | (t << half)
-    return t ^ ((x * x + y) >> half)
+def _hash(counter, key):  # type: ignore[no-untyped-def]
+    z = key + counter * GOLDEN_GAMMA
+    z = (z ^ (z >> np.uint64(30))) * MIX_1
+    z = (z ^ (z >> np.uint64(27))) * MIX_2
+    return z ^ (z >> np.uint64(31))
 
 
 @njit(inline="always")
@@ -53,7 +47,7 @@ def _fill_normal(draws, first, groups, key, table):  # type: ignore[no-untyped-d
     """Four draws for each of `groups` counters from `first` on."""
     mask = np.uint64(0xFFFF)
     for group in range(groups):
-        bits = _squares(first + np.uint64(group), key)
+        bits = _hash(first + np.uint64(group), key)
         draws[4 * group] = table[bits & mask]
         draws[4 * group + 1] = table[(bits >> np.uint64(16)) & mask]
         draws[4 * group + 2] = table[(bits >> np.uint64(32)) & mask]
@@ -209,21 +203,18 @@ def read_out(  # type: ignore[no-untyped-def]  # noqa: PLR0913
                 for c in range(width):
                     a = currents[c] * current_to_fraction
                     fraction = a * (a * (np.float32(0.05) * a - np.float32(0.2)) + np.float32(0.5))
-                    lost = ir_strength * fraction * losses[c]
-                    draws[c] += (products[c] - lost) * gain[c]
-            else:
-                for c in range(width):
-                    draws[c] += products[c] * gain[c]
+                    draws[c] -= ir_strength * fraction * losses[c] * gain[c]
             if half_steps >= 0:
                 for c in range(width):
-                    code = np.rint(draws[c])
-                    code = half_steps if code > half_steps else code
-                    draws[c] = -half_steps if code < -half_steps else code
-            if accumulate:
-                for c in range(width):
-                    outputs[c] += draws[c] * scale[c] + offset[c]
+                    code = np.rint(draws[c] + products[c] * gain[c])
+                    draws[c] = max(min(code, half_steps), -half_steps) * scale[c] + offset[c]
             else:
                 for c in range(width):
-                    outputs[c] = draws[c] * scale[c] + offset[c]
+                    draws[c] = (draws[c] + products[c] * gain[c]) * scale[c] + offset[c]
+            if accumulate:
+                for c in range(width):
+                    outputs[c] += draws[c]
+            else:
+                outputs[:] = draws[:width]
             if not noisy:
                 draws[:] = zero

@@ -9,7 +9,9 @@ from analognas.simulator.streams import gaussian_like
 SMALLEST_SCALE = 1e-12  # of a column of zeros
 
 
-def quantize(x: Tensor, *, full_scale: Tensor, half_steps: float, unit: Tensor) -> Tensor:
+def quantize(
+    x: Tensor, *, full_scale: Tensor | float, half_steps: float, unit: Tensor | float
+) -> Tensor:
     codes = (x * (half_steps / full_scale)).round_().clamp_(-half_steps, half_steps)
     return codes.mul_(unit / half_steps)
 

@@ -17,7 +17,7 @@ from torch.func import functional_call
 from analognas.simulator.bound_management import multiply_within_bound
 from analognas.simulator.hardware import Hardware
 from analognas.simulator.input_encoding import normalise, vector_scale
-from analognas.simulator.kernels import Columns, quantize
+from analognas.simulator.kernels import Columns, linear, quantize
 from analognas.simulator.layers.noisy_forward import noisy_forward
 from analognas.simulator.layers.products import PRODUCTS
 from analognas.simulator.mapping import TileBlock, layer_shape, tile_blocks
@@ -289,7 +289,7 @@ class AnalogLayer(nn.Module):
 
             def read(drive: Tensor, reading: TileReading = bare) -> Tensor:
                 return read_tile_in_passes(
-                    _linear, drive, reading, self.hardware, self._streams[chip]
+                    linear, drive, reading, self.hardware, self._streams[chip]
                 )
 
             part = drive[:, tile.block.row_start : tile.block.row_stop]
@@ -325,10 +325,6 @@ class AnalogLayer(nn.Module):
             if prefix + name in state_dict:
                 self.register_buffer(name, torch.empty_like(state_dict[prefix + name]))
         super()._load_from_state_dict(state_dict, prefix, *args)
-
-
-def _linear(drive: Tensor, weight: Tensor) -> Tensor:
-    return nn.functional.linear(drive, weight)
 
 
 def dense_block(matrix: Tensor, block: TileBlock, groups: int) -> Tensor:

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from analognas.simulator.kernels import linear
 from analognas.simulator.mapping import TileBlock
 
 Convolution = nn.Conv1d | nn.Conv2d | nn.Conv3d
@@ -100,10 +101,10 @@ class LinearProduct:
     def multiply(self, arranged: Tensor, kernel: Tensor, block: TileBlock) -> Tensor:
         if block.rows < self.rows:
             arranged = arranged[..., block.row_start : block.row_stop]
-        return F.linear(arranged, kernel)
+        return linear(arranged, kernel)
 
     def multiply_groups(self, arranged: Tensor, weight: Tensor) -> Tensor:
-        return F.linear(arranged, weight)
+        return linear(arranged, weight)
 
     def vectors(self, arranged: Tensor) -> Tensor:
         return arranged

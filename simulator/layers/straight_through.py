@@ -19,7 +19,7 @@ class _ConvertInputs(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, input_range: Tensor, half_steps: float) -> Tensor:
         ctx.save_for_backward(x, input_range)
-        return quantize(x, full_scale=input_range, half_steps=half_steps, unit=input_range)
+        return quantize(x, full_scale=input_range, half_steps=half_steps, keep_units=True)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor | None, None]:

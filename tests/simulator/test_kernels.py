@@ -145,7 +145,7 @@ def test_inputs_are_quantised_in_any_layout(layout: torch.memory_format) -> None
         want = expected if source is x else expected[:, 1:4]
         assert (converted - want).abs().max() <= 1 / 127 + 1e-6  # a tie may fall either way
         assert ((converted - want).abs() > 1e-6).float().mean() < 0.01
-    in_units = quantize(x, full_scale=bound, half_steps=127.0, unit=bound)
+    in_units = quantize(x, full_scale=bound, half_steps=127.0, keep_units=True)
     torch.testing.assert_close(in_units, quantize(x, full_scale=bound, half_steps=127.0) * 1.5)
 
 

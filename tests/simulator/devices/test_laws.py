@@ -7,6 +7,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 from scipy import stats
+from torch import Tensor
 
 from analognas.simulator import spawn_generator
 from analognas.simulator.devices import (
@@ -353,3 +354,30 @@ def test_the_state_independent_cell_is_the_same_at_every_level() -> None:
     assert float(device.read_sigma_uS(g, g, t_s=0.0)) == pytest.approx(
         math.sqrt(17.504390), rel=1e-6
     )
+
+
+@pytest.mark.parametrize("device", DRIFTING, ids=lambda device: device.kind)
+@pytest.mark.parametrize("r", [0.0, 0.004, 0.05, 0.3, 1.0])
+def test_the_fused_kernels_draw_from_the_same_laws(device: Device, r: float) -> None:
+    """Programming, exponents and 1/f noise: tabulated in float32, exact in float64."""
+    count, t_s = 2 * DRAWS, DAY_S
+
+    def draw(dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
+        target = torch.full((count,), r * device.g_max_uS, dtype=dtype)
+
+        def stream(name: str) -> torch.Generator:
+            return spawn_generator(7, name, str(dtype))
+
+        programmed = program_conductance(device, target, generator=stream("programming"))
+        exponents = draw_ageing(device, target, generator=stream("ageing"))
+        read = read_conductance(device, programmed, exponents, t_s=t_s, generator=stream("read"))
+        return programmed.double(), exponents.double(), read.double()
+
+    for fused, exact in zip(draw(torch.float32), draw(torch.float64), strict=True):
+        spread = exact.std().item()
+        assert fused.mean().item() == pytest.approx(
+            exact.mean().item(), abs=5 * spread * math.sqrt(2 / count)
+        )
+        assert fused.std().item() == pytest.approx(spread, rel=5 * math.sqrt(3 / count))
+        neighbours = torch.corrcoef(torch.stack([fused[1:], fused[:-1]]))[0, 1].item()
+        assert abs(neighbours) < 5 / math.sqrt(count)

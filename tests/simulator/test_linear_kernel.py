@@ -1,0 +1,31 @@
+import pytest
+import torch
+
+from analognas.simulator.kernels import linear
+from analognas.simulator.streams import spawn_generator
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("shape", [(7,), (5, 7), (3, 4, 7), (0, 7)])
+def test_product_and_gradients_are_those_of_torch(
+    dtype: torch.dtype, shape: tuple[int, ...]
+) -> None:
+    generator = spawn_generator(0, "linear")
+    wide = torch.randn(*shape[:-1], 9, generator=generator, dtype=dtype)
+    weight = torch.randn(6, 7, generator=generator, dtype=dtype)
+    results = []
+    for multiply in (linear, torch.nn.functional.linear):
+        x = wide.clone().requires_grad_()
+        w = weight.clone().requires_grad_()
+        y = multiply(x[..., 1:8], w)
+        y.square().sum().backward()  # type: ignore[no-untyped-call]
+        results.append((y.detach(), x.grad, w.grad))
+    for ours, torchs in zip(*results, strict=True):
+        torch.testing.assert_close(ours, torchs)
+
+
+def test_without_gradient_nothing_is_recorded() -> None:
+    x, weight = torch.ones(2, 3), torch.ones(4, 3, requires_grad=True)
+    with torch.no_grad():
+        assert not linear(x, weight).requires_grad
+    assert linear(x, weight).requires_grad
