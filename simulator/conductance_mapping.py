@@ -64,6 +64,10 @@ class ConductanceMapping:
         split: Cut layers too large for a tile into "balanced" parts, or into full tiles and a rest,
             "aligned" with the tiles.
         table: Another way to fill the cells; the sum must still be the weight.
+        groups: How the groups of a convolution that share a tile are read. "together": all rows at
+            once; the empty cells between the blocks are noisy like every cell. "apart": one group's
+            rows at a time, the others rest, which takes a read per group and keeps the empty cells
+            silent.
     """
 
     scaling: Literal["column", "layer"] = "column"
@@ -71,6 +75,7 @@ class ConductanceMapping:
     layout: Literal["pair", "single"] = "pair"
     split: Literal["balanced", "aligned"] = "balanced"
     table: ConductanceTable | None = None
+    groups: Literal["together", "apart"] = "together"
 
     @model_validator(mode="after")
     def _is_possible(self) -> "ConductanceMapping":

@@ -108,6 +108,15 @@ class Hardware:
                 "`circuit` must have one pair of cells per weight, but the mapping has "
                 f"{self.mapping.cells_per_weight} cells. Use the default mapping, or `ir_drop`."
             )
+        vectors_alone = stage.scaling != "static" or stage.bound_management != "none"
+        cut_off = self.circuit is not None and self.circuit.idle == "cut_off"
+        if self.mapping.groups == "apart" and (vectors_alone or cut_off):
+            raise ValueError(
+                '`mapping.groups = "apart"` must go with static input scaling, no bound management '
+                f"and no circuit of cut-off cells, but got scaling={stage.scaling!r}, "
+                f"bound_management={stage.bound_management!r} and circuit={self.circuit}. "
+                'Choose groups="together".'
+            )
         if self.input_stage.bound_management != "none" and self.converters.adc_bits is None:
             raise ValueError(
                 "`input_stage.bound_management` must have an ADC that can clip, but got "

@@ -17,7 +17,7 @@ def bytes_per_chip(analog: AnalogModel) -> int:
     for _, layer in analog_layers(analog):
         cells = layer.hardware.mapping.cells_per_weight
         for tile in layer.crossbar_tiles():
-            numbers = tile.block.rows * tile.block.columns * (cells * NUMBERS_PER_CELL + 1)
+            numbers = tile.rows * tile.block.columns * (cells * NUMBERS_PER_CELL + 1)
             total += numbers * layer.weight.element_size()
     return total
 

@@ -50,6 +50,11 @@ class TileReading:
     wire_offset: Tensor | None = None
     g_uS: Tensor | None = None
 
+    @property
+    def is_bare(self) -> bool:
+        """Whether weights and columns are all there is."""
+        return self.variation is None and self.wire_offset is None and self.g_uS is None
+
 
 def half_steps(bits: int | None) -> float | None:
     """Largest code of a converter, `None` without one."""

@@ -67,9 +67,11 @@ class CrossbarTile(nn.Module):
     wire_offset: Tensor
     g_uS: Tensor
 
-    def __init__(self, block: TileBlock, hardware: Hardware) -> None:
+    def __init__(self, block: TileBlock, hardware: Hardware, *, rows: int | None = None) -> None:
+        """Rows are those of `block`, or fewer if its columns are never driven by all of them."""
         super().__init__()
         self.block = block
+        self.rows = rows or block.rows
         self.hardware = hardware
         self.variations: list[ColumnVariation] = []
 
@@ -146,7 +148,7 @@ class CrossbarTile(nn.Module):
                 for chip in factory.chips
             ]
         if hardware.faults.stuck > 0:
-            shape = (hardware.mapping.cells_per_weight, self.block.columns, self.block.rows)
+            shape = (hardware.mapping.cells_per_weight, self.block.columns, self.rows)
             maps, levels = [], []
             for chip in factory.chips:
                 kinds = factory.generator(chip, "faults", device=scale.device)

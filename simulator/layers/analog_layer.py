@@ -66,14 +66,22 @@ class AnalogLayer(nn.Module):
             hardware.tile.columns,
             split=hardware.mapping.split,
         )
-        self.tiles = nn.ModuleList([CrossbarTile(block, hardware) for block in blocks])
+        group_rows = self.product.rows // self.product.groups
+        # Whether the tiles hold whole groups that are read one after another.
+        self.reads_groups_apart = (
+            self.product.groups > 1
+            and hardware.mapping.groups == "apart"
+            and all(block.rows % group_rows == 0 for block in blocks)
+        )
+        rows = group_rows if self.reads_groups_apart else None
+        self.tiles = nn.ModuleList([CrossbarTile(block, hardware, rows=rows) for block in blocks])
         self.training_parts: LayerTraining | None = None
         self.chips: tuple[int, ...] = ()
         self.active_chip = 0  # place in `chips`
         self._batches_seen = 0
         self._moment = (0, 0.0)  # seed and age of the present reads
         self._streams: list[NoiseStream] = []
-        self._readings: list[list[TileReading]] = []
+        self._readings: list[list[tuple[TileBlock, TileReading]]] = []  # by chip
 
     @property
     def has_range(self) -> bool:
@@ -149,7 +157,11 @@ class AnalogLayer(nn.Module):
         self.chips = tuple(chips)
         matrix = self.product.matrix(self.weight.detach())
         for index, tile in enumerate(self.crossbar_tiles()):
-            target = dense_block(matrix, tile.block, self.product.groups)
+            block = tile.block
+            if self.reads_groups_apart:
+                target = matrix[block.column_start : block.column_stop]
+            else:
+                target = dense_block(matrix, block, self.product.groups)
             name = f"{self.name}/{index}"
             factory = Draws(chips, factory_root, name)
             tile.program(target, Draws(chips, root, name), factory=factory)
@@ -190,11 +202,15 @@ class AnalogLayer(nn.Module):
 
     def _prepare_readings(self) -> None:
         """What a read needs per chip and tile; it changes only when the chips do."""
-        tiles = list(self.crossbar_tiles())
-        self._readings = [
-            [tile.reading(chip, self._columns(tile, chip)) for tile in tiles]
-            for chip in range(len(self.chips))
-        ]
+        self._readings = []
+        for chip in range(len(self.chips)):
+            readings = [
+                (tile.block, tile.reading(chip, self._columns(tile, chip)))
+                for tile in self.crossbar_tiles()
+            ]
+            if self.reads_groups_apart and all(reading.is_bare for _, reading in readings):
+                readings = [_side_by_side(readings)]
+            self._readings.append(readings)
 
     def _columns(self, tile: CrossbarTile, chip: int) -> Columns:
         scale = tile.column_scale * tile.drift_gain[chip]
@@ -248,10 +264,9 @@ class AnalogLayer(nn.Module):
         read = read_tile if plain else read_tile_in_passes
         columns: list[Tensor] = []  # parts of the output, each the sum over its row parts
         stream = self._streams[self.active_chip]
-        readings = self._readings[self.active_chip]
-        for tile, reading in zip(self.crossbar_tiles(), readings, strict=True):
-            multiply = self._multiply_block(tile.block)
-            if self._begins_columns(tile.block):
+        for block, reading in self._readings[self.active_chip]:
+            multiply = self._multiply_block(block)
+            if self._begins_columns(block):
                 columns.append(read(multiply, arranged, reading, self.hardware, stream))
             else:
                 read(multiply, arranged, reading, self.hardware, stream, into=columns[-1])
@@ -262,7 +277,10 @@ class AnalogLayer(nn.Module):
         product = self.product
 
         def multiply(drive: Tensor, weight: Tensor) -> Tensor:
-            y = product.multiply(drive, product.kernel(weight, block), block)
+            if self.reads_groups_apart:
+                y = product.multiply_groups(drive, weight, block)
+            else:
+                y = product.multiply(drive, product.kernel(weight, block), block)
             return product.columns_last(y)
 
         return multiply
@@ -281,7 +299,7 @@ class AnalogLayer(nn.Module):
             self.running_scale[chip] = scale[-1, 0]
         drive = normalise(vectors, scale)
         columns: list[Tensor] = []
-        for tile, reading in zip(self.crossbar_tiles(), self._readings[chip], strict=True):
+        for block, reading in self._readings[chip]:
             numbers = reading.columns
             per_unit = numbers.gain
             unit = numbers.changed(scale=1 / per_unit, offset=0.0)
@@ -292,7 +310,7 @@ class AnalogLayer(nn.Module):
                     linear, drive, reading, self.hardware, self._streams[chip]
                 )
 
-            part = drive[:, tile.block.row_start : tile.block.row_stop]
+            part = drive[:, block.row_start : block.row_stop]
             if stage.bound_management == "iterative":
                 y = multiply_within_bound(
                     read,
@@ -304,7 +322,7 @@ class AnalogLayer(nn.Module):
                 y = read(part)
             y = y * (numbers.scale * per_unit)
             y = (y * scale if stage.scaling != "static" else y) + numbers.offset
-            if self._begins_columns(tile.block):
+            if self._begins_columns(block):
                 columns.append(y)
             else:
                 columns[-1].add_(y)
@@ -325,6 +343,23 @@ class AnalogLayer(nn.Module):
             if prefix + name in state_dict:
                 self.register_buffer(name, torch.empty_like(state_dict[prefix + name]))
         super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+def _side_by_side(
+    readings: list[tuple[TileBlock, TileReading]],
+) -> tuple[TileBlock, TileReading]:
+    """Tiles whose columns follow each other, as one to be read in one go."""
+    blocks = [block for block, _ in readings]
+    block = TileBlock(
+        blocks[0].row_start,
+        blocks[-1].row_stop,
+        blocks[0].column_start,
+        blocks[-1].column_stop,
+        sum(block.weights for block in blocks),
+    )
+    weight = torch.cat([reading.weight for _, reading in readings])
+    numbers = torch.cat([reading.columns.numbers for _, reading in readings], dim=1)
+    return block, TileReading(weight, Columns(numbers), None)
 
 
 def dense_block(matrix: Tensor, block: TileBlock, groups: int) -> Tensor:

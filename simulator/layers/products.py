@@ -55,8 +55,10 @@ class Product(Protocol):
         """Product of the tile's rows; outputs in `columns_last` memory order."""
         ...
 
-    def multiply_groups(self, arranged: Tensor, weight: Tensor) -> Tensor:
-        """Product with the layer's own weights, all groups at once."""
+    def multiply_groups(
+        self, arranged: Tensor, weight: Tensor, block: TileBlock | None = None
+    ) -> Tensor:
+        """Product of every group with its own rows; of all groups, or of those of a tile."""
         ...
 
     def vectors(self, arranged: Tensor) -> Tensor:
@@ -103,7 +105,9 @@ class LinearProduct:
             arranged = arranged[..., block.row_start : block.row_stop]
         return linear(arranged, kernel)
 
-    def multiply_groups(self, arranged: Tensor, weight: Tensor) -> Tensor:
+    def multiply_groups(
+        self, arranged: Tensor, weight: Tensor, block: TileBlock | None = None
+    ) -> Tensor:
         return linear(arranged, weight)
 
     def vectors(self, arranged: Tensor) -> Tensor:
@@ -180,8 +184,14 @@ class ConvolutionProduct:
             arranged = arranged[:, first:last]
         return self._convolve(arranged, kernel, 1)
 
-    def multiply_groups(self, arranged: Tensor, weight: Tensor) -> Tensor:
-        return self._convolve(arranged, weight.view(weight.shape[0], -1, *self.window), self.groups)
+    def multiply_groups(
+        self, arranged: Tensor, weight: Tensor, block: TileBlock | None = None
+    ) -> Tensor:
+        kernel = weight.view(weight.shape[0], -1, *self.window)
+        if block is None or block.columns == self.columns:
+            return self._convolve(arranged, kernel, self.groups)
+        first, last = self._channels(block)
+        return self._convolve(arranged[:, first:last], kernel, (last - first) // kernel.shape[1])
 
     def _convolve(self, x: Tensor, kernel: Tensor, groups: int) -> Tensor:
         n = len(self.window)

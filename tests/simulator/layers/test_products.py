@@ -25,6 +25,7 @@ from analognas.simulator import (
 )
 from analognas.simulator.conductance_mapping import ConductanceMapping
 from analognas.simulator.input_encoding import InputStage
+from analognas.simulator.output_stage import OutputStage
 
 # torch's own layer says so about even kernels; ours pads beforehand anyway.
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
@@ -144,13 +145,24 @@ def assert_close(actual: Tensor, expected: Tensor, tolerance: float) -> None:
 
 @pytest.mark.parametrize("kind", LAYERS)
 @pytest.mark.parametrize("tile", TILES, ids=str)
-@pytest.mark.parametrize("split", ["balanced", "aligned"])
+@pytest.mark.parametrize(
+    "mapping",
+    [
+        ConductanceMapping(),
+        ConductanceMapping(split="aligned"),
+        ConductanceMapping(groups="apart"),
+    ],
+    ids=["balanced", "aligned", "apart"],
+)
 @pytest.mark.parametrize(("dtype", "tolerance"), PRECISIONS)
 def test_ideal_crossbars_compute_the_layer(
-    kind: str, tile: tuple[int, int], split: str, dtype: torch.dtype, tolerance: float
+    kind: str,
+    tile: tuple[int, int],
+    mapping: ConductanceMapping,
+    dtype: torch.dtype,
+    tolerance: float,
 ) -> None:
     layer, x = made(kind, dtype)
-    mapping = ConductanceMapping(split="balanced" if split == "balanced" else "aligned")
     tiles = TileConfig(rows=tile[0], columns=tile[1])
     analog = programmed(layer, replace(IDEAL, tile=tiles, mapping=mapping))
     with torch.no_grad():
@@ -266,3 +278,39 @@ def test_inputs_in_any_memory_order_give_the_same() -> None:
         analog = programmed(layer, IDEAL)
         with torch.no_grad():
             torch.testing.assert_close(analog(other), analog(x), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("noise_spread", [0.0, 0.5], ids=["tiles joined", "tiles alone"])
+def test_groups_that_are_read_apart_do_not_feel_the_cells_of_others(noise_spread: float) -> None:
+    layer = nn.Conv2d(6, 12, 3, groups=6, bias=False)
+    x = torch.zeros(2, 6, 5, 5)
+    x[:, 2] = 1.0  # the input of the third group alone
+    own = torch.zeros(12, dtype=torch.bool)
+    own[4:6] = True
+    leaked = {}
+    for groups in ("together", "apart"):
+        hardware = Hardware(
+            tile=TileConfig(rows=30, columns=30),
+            converters=ConverterConfig(dac_bits=8, adc_bits=None, output_noise=0.0),
+            weight_read_noise=0.0,
+            compensation="none",
+            mapping=ConductanceMapping(groups=groups),
+            output_stage=OutputStage(noise_spread=noise_spread),
+        )
+        analog = to_analog(layer, hardware)
+        calibrate_input_ranges(analog, x)
+        program(analog, chips=2, generator=spawn_generator(0, "apart"))
+        with torch.no_grad():
+            magnitude = analog(x).abs().amax(dim=(0, 1, 3, 4))
+        assert (magnitude[own] > 0).all()
+        leaked[groups] = magnitude[~own].max().item()
+    assert leaked["apart"] == 0.0
+    assert leaked["together"] > 0.001
+
+
+def test_groups_read_apart_need_one_scale_for_all_inputs() -> None:
+    with pytest.raises(ValueError, match="must go with static input scaling"):
+        Hardware(
+            mapping=ConductanceMapping(groups="apart"),
+            input_stage=InputStage(scaling="abs_max"),
+        )
