@@ -15,7 +15,7 @@ from analognas.simulator.kernels.dispatch import (
     read_out,
     training_columns,
 )
-from analognas.simulator.kernels.linear import linear
+from analognas.simulator.kernels.gemm import linear
 
 __all__ = [
     "Columns",

@@ -32,7 +32,8 @@ class Columns:
     def repeated(self, times: int) -> NDArray[np.float32]:
         """`numbers` side by side as `(5, times C)`, kept for the next call."""
         if times not in self._repeated:
-            self._repeated[times] = self.numbers.repeat(1, times).numpy()
+            numbers = self.numbers if times == 1 else self.numbers.repeat(1, times)
+            self._repeated[times] = numbers.numpy()
         return self._repeated[times]
 
     @property

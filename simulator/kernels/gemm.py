@@ -14,9 +14,12 @@ from torch import Tensor
 from analognas.simulator.kernels.dispatch import is_fused
 
 
+SMALL = 4096  # weights; below, the call costs more than the product
+
+
 def linear(x: Tensor, weight: Tensor) -> Tensor:
     """`x weight^T`, differentiable; `x` `(..., R)`, `weight` `(C, R)`."""
-    if not is_fused(x) or x.numel() == 0 or not _has_onednn():
+    if not is_fused(x) or x.numel() == 0 or weight.numel() < SMALL or not _has_onednn():
         return F.linear(x, weight)
     flat = x.reshape(-1, x.shape[-1])
     if torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad):
@@ -33,8 +36,14 @@ def _has_onednn() -> bool:
 
 
 def _multiply(x: Tensor, weight: Tensor) -> Tensor:
-    y: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, None, "none", [], "")
+    y: Tensor = torch.ops.mkldnn._linear_pointwise(_dense(x), _dense(weight), None, "none", [], "")
     return y
+
+
+def _dense(matrix: Tensor) -> Tensor:
+    """The matrix without gaps between its rows, for which oneDNN has only slow code."""
+    dense = matrix.is_contiguous() or matrix.t().is_contiguous()
+    return matrix if dense else matrix.contiguous()
 
 
 class _Linear(torch.autograd.Function):
