@@ -53,7 +53,7 @@ def fits_limits(
     if space.multiplications(arch) > limits.max_multiplications:
         return False
     shapes = layer_shapes(space, arch)
-    if count_cores(shapes, chip.rows, chip.columns) > min(limits.max_cores, chip.cores):
+    if count_cores(shapes, chip.rows, chip.columns, packed=chip.packed) > min(limits.max_cores, chip.cores):
         return False
     if max_energy_nJ is None:
         return True
@@ -84,7 +84,7 @@ def usages(
 ) -> tuple[Usage, ...]:
     """List what a network takes of every limited resource, whether it fits or not."""
     shapes = layer_shapes(space, arch)
-    cores = count_cores(shapes, chip.rows, chip.columns)
+    cores = count_cores(shapes, chip.rows, chip.columns, packed=chip.packed)
     used = [
         Usage("max_parameters", "parameters", float(space.parameters(arch)), limits.max_parameters),
         Usage(

@@ -9,7 +9,7 @@ import typer
 from analognas import __version__
 from analognas.cli.analyze import analyze_app
 from analognas.cli.bench import bench_app
-from analognas.cli.chips import chips
+from analognas.cli.chips import chips_app
 from analognas.cli.data import data_app
 from analognas.cli.door import Door
 from analognas.cli.evaluate import evaluate
@@ -35,13 +35,13 @@ COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
     (RUNS, export),
     (LOOK, tasks),
     (LOOK, spaces),
-    (LOOK, chips),
     (MEASURE, evaluate),
     (MEASURE, label),
 )
 
 # Help panel, name, and the application of the commands that have subcommands.
 GROUPS: tuple[tuple[str, str, typer.Typer], ...] = (
+    (LOOK, "chips", chips_app),
     (LOOK, "data", data_app),
     (MEASURE, "surrogate", surrogate_app),
     (MEASURE, "analyze", analyze_app),

@@ -1,4 +1,4 @@
-"""`analognas bench`: compare searched networks with baselines, or time the simulator."""
+"""`analognas bench`: compare networks or programming methods, time and check the simulator."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -195,3 +195,75 @@ def fidelity(
         say(f"Written: {out} and {data}.")
     if report.failures:
         raise RunFailed(f"The simulator deviates: {'; '.join(report.failures)}.")
+
+
+@bench_app.command()
+def programming(
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Two cores of few kinds and two chips: two minutes.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Page to write (.md); a .json is put beside it.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="First seed of the cores.")] = 0,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Compare write-and-verify with gradient-descent programming.
+
+    Error of products on held-out inputs, pulses, energy and time, accuracy of a
+    trained network. The page keeps the cases in which gradient descent loses.
+    """
+    from analognas.benchmarks.programming import (
+        FULL,
+        QUICK,
+        ProgrammingConfig,
+        run_programming,
+        write_page,
+    )
+    from analognas.benchmarks.programming_page import to_json, verdict
+    from analognas.benchmarks.programming_tables import tables
+    from analognas.cli.output import progress, say, show_json, show_table
+
+    config = ProgrammingConfig(effort=QUICK if quick else FULL, seed=seed, out=out)
+    with progress("programming") as bar:
+        report = run_programming(config, bar.update)
+    if json:
+        show_json(to_json(report))
+    else:
+        for table in tables(report):
+            show_table(table.title, table.columns, table.rows, note=table.note)
+        say(verdict(report))
+    if out is not None:
+        data = write_page(report, out)
+        say(f"Written: {out} and {data}.")
+
+
+@bench_app.command()
+def chip(
+    out: Annotated[
+        Path | None, typer.Option(help="Page to write (.md); a .json is put beside it.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Compare the cost model of chips with published figures.
+
+    Fits the energies of one chip to one published network and predicts the other. Exit code 1 if
+    a figure does not follow from the chip files.
+    """
+    from analognas.benchmarks.chip_cost import run_chip_cost, write_page
+    from analognas.benchmarks.chip_cost_tables import tables, to_json, verdict
+    from analognas.cli.output import say, show_json, show_table
+    from analognas.errors import RunFailed
+
+    report = run_chip_cost(out)
+    if json:
+        show_json(to_json(report))
+    else:
+        for table in tables(report):
+            show_table(table.title, table.columns, table.rows, note=table.note)
+        say(verdict(report))
+    if out is not None:
+        data = write_page(report, out)
+        say(f"Written: {out} and {data}.")
+    if report.failures:
+        raise RunFailed(f"Figures do not follow: {'; '.join(report.failures)}.")

@@ -1,26 +1,26 @@
 """A chip: its figures, which core holds what, and what an inference costs on it."""
 
+from analognas.simulator.chip.core_counts import PlacementError, count_cores
 from analognas.simulator.chip.cost import COST_SCOPE, Cost, LayerCost, estimate_cost
 from analognas.simulator.chip.datasheet import Entry, datasheet
-from analognas.simulator.chip.placement import (
-    CorePlacement,
-    Placement,
-    PlacementError,
-    count_cores,
-    place,
-    place_layers,
-)
-from analognas.simulator.chip.spec import CHIPS, ChipSpec, ReadMode, load_chip
-from analognas.simulator.chip.trace import trace_layers
+from analognas.simulator.chip.digital_work import DIGITAL_KINDS, DigitalWork
+from analognas.simulator.chip.placement import CorePlacement, Placement
+from analognas.simulator.chip.placing import place, place_layers
+from analognas.simulator.chip.read_mode import ReadMode
+from analognas.simulator.chip.spec import CHIPS, ChipSpec, load_chip
+from analognas.simulator.chip.trace import NetworkTrace, trace_layers, trace_network
 
 __all__ = [
     "CHIPS",
     "COST_SCOPE",
+    "DIGITAL_KINDS",
     "ChipSpec",
     "CorePlacement",
     "Cost",
+    "DigitalWork",
     "Entry",
     "LayerCost",
+    "NetworkTrace",
     "Placement",
     "PlacementError",
     "ReadMode",
@@ -31,4 +31,5 @@ __all__ = [
     "place",
     "place_layers",
     "trace_layers",
+    "trace_network",
 ]

@@ -1,110 +1,179 @@
-"""Energy, latency and area of one inference on a chip.
+"""Energy, latency, throughput and area of one inference on a chip.
 
-Layers run one after another; all cores of a layer work in parallel, whether they hold row parts
-(partial sums) or column parts of its matrix. With `e` and `t` for energy and latency of one MVM:
+The blocks of a layer work in parallel on their cores, whether they hold row parts (partial sums)
+or column parts of its matrix; blocks that share a core are read one after another; replicas of a
+layer share its multiplications. With energy `e` and time `t` of reading a block once, and `n` reads
+per inference:
 
-    energy  = sum over layers of  mvms * cores * e       (a whole core, however little is used)
-    latency = sum over layers of  mvms * t
-    area    = cores * area of a core
+    energy   = sum over blocks of  n e  + additions of partial sums + digital steps on the chip
+    latency  = sum over layers of  max over cores of  sum over the layer's blocks of  n t
+               + digital steps on the chip
+    interval = max over cores of  sum over the core's blocks of  n t      (pipelined)
+    area     = cores in use * area of a core
+
+Scaling and adding the converters' words overlaps with the arrays; other digital steps do not.
 """
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
 
-from analognas.simulator.chip.placement import Placement
-from analognas.simulator.chip.spec import ChipSpec
-
-# Belongs under every table that shows a cost.
-COST_SCOPE = (
-    "Energy, latency and area are modelled from published peak figures, not measured. The "
-    "published energy covers crossbar array, ADC and PWM input only; digital units, links, buffers "
-    "and off-chip parts are not in it. A whole core is charged per matrix-vector multiplication, "
-    "however little of it is used. The area is that of the cores."
+from analognas.simulator.chip.actions import Actions
+from analognas.simulator.chip.activity import ArrayActivity
+from analognas.simulator.chip.cost_records import (
+    COST_SCOPE,
+    Cost,
+    DigitalCost,
+    LayerCost,
+    cost_scope,
 )
+from analognas.simulator.chip.digital_cost import digital_costs, sums_elsewhere
+from analognas.simulator.chip.layer_reads import LayerReads, layer_reads
+from analognas.simulator.chip.placement import CorePlacement, Placement
+from analognas.simulator.chip.spec import ChipSpec
+from analognas.simulator.mapping import LayerShape
+
+__all__ = ["COST_SCOPE", "Cost", "DigitalCost", "LayerCost", "cost_scope", "estimate_cost"]
 
 
-@dataclass(frozen=True, slots=True)
-class LayerCost:
-    """What one layer costs per inference."""
-
-    layer: str
-    rows: int  # of its whole matrix
-    columns: int
-    cores: int
-    mvms: int
-    energy_nJ: float
-    latency_us: float
-    area_mm2: float
-    utilisation_fraction: float  # weights per weight position of its cores
-    row_parts: int  # partial sums to be added digitally for every output
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Modelled cost of one inference."""
-
-    chip: str
-    read_mode: str
-    energy_nJ: float
-    latency_us: float
-    area_mm2: float  # of the cores in use
-    utilisation_fraction: float  # of the cores in use
-    cores: int  # in use
-    chip_area_mm2: float  # of all cores
-    layers: tuple[LayerCost, ...]
-    kind: str = "modelled"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON, with what they cover."""
-        return {**asdict(self), "scope": COST_SCOPE}
-
-
-def estimate_cost(placement: Placement, chip: ChipSpec, read_mode: str | None = None) -> Cost:
+def estimate_cost(
+    placement: Placement,
+    chip: ChipSpec,
+    read_mode: str | None = None,
+    *,
+    activity: Mapping[str, ArrayActivity] | None = None,
+) -> Cost:
     """Model the cost of one inference.
 
     Args:
         placement: Made for this chip, or for one with cores of the same size.
         chip: Gives energy and latency of an MVM, and the area.
         read_mode: One of `chip.read_modes`; the default mode of the chip if not given.
+        activity: Conductances and inputs of every layer by its name, for the energy of the arrays;
+            without it, every weight takes the chip's `cell_fJ`.
 
     Raises:
-        ValueError: If the read mode is unknown or the placement does not belong on this chip.
+        ValueError: If the read mode is unknown, the placement does not belong on this chip, or
+            `activity` misses a layer or the chip does not split its energy.
     """
     mode = chip.read_mode(read_mode)
-    rows, columns = chip.rows, chip.columns
-    if (placement.rows, placement.columns) != (rows, columns) or placement.used_cores > chip.cores:
-        raise ValueError(
-            f"The placement must suit chip {chip.name!r} with {chip.cores} cores of {rows} x "
-            f"{columns}, but it uses {placement.used_cores} cores of {placement.rows} x "
-            f"{placement.columns}. Place the network on this chip first."
-        )
-    core_area_mm2 = chip.area_mm2_per_core
-    layers = []
-    for shape, blocks in zip(placement.layers, placement.blocks().values(), strict=True):
-        cores = len(blocks)
-        first_column = blocks[0].column_start
-        layers.append(
-            LayerCost(
-                layer=shape.name,
-                rows=shape.rows,
-                columns=shape.columns,
-                cores=cores,
-                mvms=shape.mvms,
-                energy_nJ=shape.mvms * cores * mode.energy_nJ_per_mvm,
-                latency_us=shape.mvms * mode.latency_ns * 1e-3,
-                area_mm2=cores * core_area_mm2,
-                utilisation_fraction=shape.weights / (cores * rows * columns),
-                row_parts=sum(block.column_start == first_column for block in blocks),
-            )
-        )
+    _check_suits(placement, chip)
+    actions = _actions_by_layer(placement, chip, mode.actions, activity)
+    occupied = Counter[int]()  # weight positions in use of every core
+    blocks: dict[str, list[CorePlacement]] = {shape.name: [] for shape in placement.layers}
+    for placed in placement.cores:
+        blocks[placed.layer].append(placed)
+        occupied[placed.core] += placed.block.rows * placed.block.columns
+    layers: list[LayerCost] = []
+    components: dict[str, dict[str, float]] = {}
+    passes = Counter[int]()  # of every core per inference
+    steps = list(placement.digital)
+    for shape in placement.layers:
+        reads = layer_reads(shape, blocks[shape.name])
+        layer_passes = reads.passes(mode.actions)
+        for core, count in layer_passes.items():
+            passes[core] += count
+        components[shape.name] = energies_nJ = reads.energies_nJ(actions[shape.name])
+        busiest_ns = max(layer_passes.values()) * mode.actions.conversion_ns
+        layers.append(_layer_cost(shape, reads, energies_nJ, busiest_ns * 1e-3, chip, occupied))
+        steps += sums_elsewhere(shape.name, reads.sums, chip)
+    digital = digital_costs(steps, chip, mode.actions)
+    digital_nJ = sum(step.energy_nJ or 0.0 for step in digital)
+    interval_us = max(passes.values(), default=0) * mode.actions.conversion_ns * 1e-3
     return Cost(
         chip=chip.name,
         read_mode=mode.name,
-        energy_nJ=sum(layer.energy_nJ for layer in layers),
-        latency_us=sum(layer.latency_us for layer in layers),
-        area_mm2=placement.used_cores * core_area_mm2,
+        energy_nJ=sum(layer.energy_nJ for layer in layers) + digital_nJ,
+        latency_us=sum(layer.latency_us for layer in layers)
+        + sum(step.latency_us for step in digital),
+        area_mm2=placement.used_cores * chip.area_mm2_per_core,
         utilisation_fraction=placement.utilisation_fraction,
         cores=placement.used_cores,
         chip_area_mm2=chip.area_mm2,
         layers=tuple(layers),
+        digital=digital,
+        components_nJ=_sum_up([*components.values(), {"digital": digital_nJ}]),
+        layer_components_nJ=components,
+        interval_us=max([interval_us, *(step.latency_us for step in digital)]),
+        standby_uW=None if chip.power is None else chip.power.standby_uW.value,
+        scope=cost_scope(chip, mode.name),
     )
+
+
+def _layer_cost(
+    shape: LayerShape,
+    reads: LayerReads,
+    energies_nJ: Mapping[str, float],
+    latency_us: float,
+    chip: ChipSpec,
+    occupied: Mapping[int, int],
+) -> LayerCost:
+    cores = len({placed.core for placed in reads.blocks})
+    shares = sum(
+        placed.block.rows * placed.block.columns / occupied[placed.core] for placed in reads.blocks
+    )
+    return LayerCost(
+        layer=shape.name,
+        rows=shape.rows,
+        columns=shape.columns,
+        cores=cores,
+        mvms=shape.mvms,
+        energy_nJ=sum(energies_nJ.values()),
+        latency_us=latency_us,
+        area_mm2=shares * chip.area_mm2_per_core,
+        utilisation_fraction=reads.replicas * shape.weights / (cores * chip.rows * chip.columns),
+        row_parts=reads.row_parts,
+    )
+
+
+def _check_suits(placement: Placement, chip: ChipSpec) -> None:
+    if (
+        placement.rows != chip.rows
+        or placement.columns != chip.columns
+        or placement.used_cores > chip.cores
+    ):
+        raise ValueError(
+            f"The placement must suit chip {chip.name!r} with {chip.cores} cores of {chip.rows} x "
+            f"{chip.columns}, but it uses {placement.used_cores} cores of {placement.rows} x "
+            f"{placement.columns}. Place the network on this chip first."
+        )
+
+
+def _actions_by_layer(
+    placement: Placement,
+    chip: ChipSpec,
+    actions: Actions,
+    activity: Mapping[str, ArrayActivity] | None,
+) -> dict[str, Actions]:
+    """The actions of every layer; with `activity`, its weights take an energy of their own."""
+    if activity is None:
+        return dict.fromkeys((shape.name for shape in placement.layers), actions)
+    voltage = chip.converters.read_voltage_V
+    if voltage is None or actions.core_nJ:
+        raise ValueError(
+            f"Chip {chip.name!r} must split the energy of its cores and give "
+            "converters.read_voltage_V, so that the energy of an array can follow its activity; "
+            "it does not. Leave `activity` out or complete the chip file."
+        )
+    missing = [shape.name for shape in placement.layers if shape.name not in activity]
+    if missing:
+        raise ValueError(f"`activity` must have every layer, but these are missing: {missing}.")
+    return {
+        shape.name: replace(
+            actions,
+            cell_nJ=activity[shape.name].cell_nJ(
+                read_voltage_V=voltage.value, t_ns=actions.conversion_ns
+            ),
+        )
+        for shape in placement.layers
+    }
+
+
+def _sum_up(parts: list[dict[str, float]]) -> dict[str, float]:
+    """Energies of all parts by component; what is free is left out."""
+    total: dict[str, float] = {}
+    for part in parts:
+        for component, energy_nJ in part.items():
+            if energy_nJ:
+                total[component] = total.get(component, 0.0) + energy_nJ
+    return total

@@ -4,13 +4,12 @@ A chip file holds given figures, each with its source. What follows from them is
 
     operations of a full-chip MVM = 2 cores rows columns     (multiply and add in every cell)
     latency of an MVM             = operations / peak throughput
-    energy of one core's MVM      = energy of a full-chip MVM / cores
+                                    or conversion time x ceil(columns / ADCs of a core)
+    energy of one core's MVM      = energy of a full-chip MVM / cores, or the sum of its actions
     efficiency                    = operations / energy of a full-chip MVM
-    area                          = peak throughput / density
+    area                          = as given, or peak throughput / density
 """
 
-import hashlib
-import json
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -22,31 +21,17 @@ import tomli_w
 from pydantic import Field, StrictStr, model_validator
 from pydantic.dataclasses import dataclass
 
+from analognas.simulator.chip.agreement import check_agreement
 from analognas.simulator.chip.figures import STRICT, Converters, Geometry, Performance, Text
+from analognas.simulator.chip.identity import chip_hash
+from analognas.simulator.chip.read_mode import ReadMode, make_read_mode, peak_TOPS
+from analognas.simulator.chip.units import Areas, Buffers, DigitalUnits, Links, Power
 from analognas.simulator.chip.validation import validate
-
-# Figures that say the same twice may differ by this much: published ones are rounded.
-AGREEMENT_FRACTION = 0.05
-
-
-@dataclass(frozen=True)
-class ReadMode:
-    """One way to read the cores; all numbers follow from a chip's given figures."""
-
-    name: str
-    latency_ns: float  # of an MVM; all cores work in parallel
-    energy_nJ_per_mvm: float  # of one core
-    energy_pJ_per_mac: float  # in a fully used core
-    peak_TOPS: float
-    efficiency_TOPS_per_W: float
-    power_W: float  # all cores busy
-    density_TOPS_per_mm2: float
-    area_mm2_by_density: float | None  # of the chip, if a density is given for this mode
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class ChipSpec:
-    """A chip of equal cores, each of which holds one block of one layer.
+    """A chip of equal cores, each of which holds blocks of layers.
 
     Sources of the figures are kept, so that every number shown can say where it is from.
     """
@@ -58,32 +43,15 @@ class ChipSpec:
     converters: Converters
     performance: Annotated[dict[Text, Performance], Field(min_length=1)]  # by read mode
     references: tuple[Text, ...] = ()
+    digital: DigitalUnits | None = None
+    links: Links | None = None
+    buffers: Buffers | None = None
+    areas: Areas | None = None
+    power: Power | None = None
 
     @model_validator(mode="after")
     def _figures_agree(self) -> Self:
-        if self.default_read_mode not in self.performance:
-            raise ValueError(
-                "default_read_mode must be one of the read modes under `performance` "
-                f"({', '.join(self.performance)}), but got {self.default_read_mode!r}."
-            )
-        if self.geometry.area_mm2 is None and not self._areas_by_density():
-            raise ValueError(
-                "the area is missing: give geometry.area_mm2 or a read mode's density_TOPS_per_mm2."
-            )
-        for name, mode in self.read_modes.items():
-            given = self.performance[name].efficiency_TOPS_per_W
-            if given is not None:
-                _agree(
-                    f"performance.{name}.efficiency_TOPS_per_W",
-                    given.value,
-                    mode.efficiency_TOPS_per_W,
-                )
-            if mode.area_mm2_by_density is not None:
-                _agree(
-                    f"area by performance.{name}.density_TOPS_per_mm2",
-                    mode.area_mm2_by_density,
-                    self.area_mm2,
-                )
+        check_agreement(self)
         return self
 
     @property
@@ -101,6 +69,24 @@ class ChipSpec:
         return self.geometry.columns.value
 
     @property
+    def adcs_per_core(self) -> int:
+        """ADCs that share the columns of a core; one per column unless the file says otherwise."""
+        adcs = self.geometry.adcs_per_core
+        return self.columns if adcs is None else adcs.value
+
+    @property
+    def packed(self) -> bool:
+        """Whether several blocks may share a core, which reads them one after another."""
+        packed = self.geometry.packed
+        return packed is not None and packed.value
+
+    @property
+    def gates_unused(self) -> bool:
+        """Whether rows and columns that a block does not use take no energy."""
+        gates = self.geometry.gates_unused
+        return gates is not None and gates.value
+
+    @property
     def operations_per_mvm(self) -> int:
         """Multiplications and additions of one MVM on every core."""
         return 2 * self.cores * self.rows * self.columns
@@ -109,20 +95,32 @@ class ChipSpec:
     def area_mm2(self) -> float:
         """Area of all cores.
 
-        If it is not given: throughput / density of the densest mode, which is rounded least.
+        If neither it nor its parts are given: throughput / density of the densest mode, which is
+        rounded least.
         """
         if self.geometry.area_mm2 is not None:
             return self.geometry.area_mm2.value
-        return max(self._areas_by_density())[1]
+        if self.areas is not None:
+            return self.areas.sum_mm2
+        return max(self.areas_by_density)[1]
 
     @property
     def area_mm2_per_core(self) -> float:
         return self.area_mm2 / self.cores
 
+    @property
+    def areas_by_density(self) -> list[tuple[float, float]]:
+        """Density and implied area of every read mode that gives a density."""
+        return [
+            (density.value, peak_TOPS(self, name) / density.value)
+            for name, figures in self.performance.items()
+            if (density := figures.density_TOPS_per_mm2) is not None
+        ]
+
     @cached_property
     def read_modes(self) -> Mapping[str, ReadMode]:
         """The read modes by name, with latency, energy and what follows from them."""
-        return {name: self._read_mode(name) for name in self.performance}
+        return {name: make_read_mode(self, name) for name in self.performance}
 
     def read_mode(self, name: str | None = None) -> ReadMode:
         """Return the named or, without a name, the default read mode."""
@@ -136,11 +134,8 @@ class ChipSpec:
 
     @cached_property
     def hash(self) -> str:
-        """Twelve hex digits that change with every number (names and sources are not hashed)."""
-        content = [asdict(part) for part in (self.geometry, self.converters)]
-        content.append({name: asdict(figures) for name, figures in self.performance.items()})
-        canonical = json.dumps([_numbers(content), self.default_read_mode], sort_keys=True)
-        return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+        """Twelve hex digits that change with every number that a result depends on."""
+        return chip_hash(self)
 
     def __hash__(self) -> int:
         return hash(self.hash)
@@ -166,46 +161,6 @@ class ChipSpec:
         """The chip file, without its comments."""
         return tomli_w.dumps(_without_absent(asdict(self)))
 
-    def _areas_by_density(self) -> list[tuple[float, float]]:
-        """Density and implied area of every read mode that gives a density."""
-        return [
-            (
-                figures.density_TOPS_per_mm2.value,
-                self._peak_TOPS(figures) / figures.density_TOPS_per_mm2.value,
-            )
-            for figures in self.performance.values()
-            if figures.density_TOPS_per_mm2 is not None
-        ]
-
-    def _peak_TOPS(self, figures: Performance) -> float:
-        if figures.peak_TOPS is not None:
-            return figures.peak_TOPS.value
-        assert figures.mvm_latency_ns is not None  # one of the two is given
-        return self.operations_per_mvm / figures.mvm_latency_ns.value * 1e-3  # per ns to tera per s
-
-    def _read_mode(self, name: str) -> ReadMode:
-        figures = self.performance[name]
-        peak_TOPS = self._peak_TOPS(figures)
-        latency_ns = self.operations_per_mvm / peak_TOPS * 1e-3
-        if figures.core_mvm_energy_nJ is not None:
-            energy_nJ = figures.core_mvm_energy_nJ.value
-        else:
-            assert figures.chip_mvm_energy_uJ is not None  # one of the two is given
-            energy_nJ = figures.chip_mvm_energy_uJ.value * 1e3 / self.cores
-        power_W = energy_nJ * self.cores / latency_ns
-        density = figures.density_TOPS_per_mm2
-        return ReadMode(
-            name=name,
-            latency_ns=latency_ns,
-            energy_nJ_per_mvm=energy_nJ,
-            energy_pJ_per_mac=energy_nJ * 1e3 / (self.rows * self.columns),
-            peak_TOPS=peak_TOPS,
-            efficiency_TOPS_per_W=peak_TOPS / power_W,
-            power_W=power_W,
-            density_TOPS_per_mm2=peak_TOPS / self.area_mm2,
-            area_mm2_by_density=None if density is None else peak_TOPS / density.value,
-        )
-
 
 def load_chip(name_or_path: str | Path) -> ChipSpec:
     """Return a known chip by its name, or read the chip file at a path.
@@ -225,35 +180,23 @@ def load_chip(name_or_path: str | Path) -> ChipSpec:
     )
 
 
+def chip_file(name: str) -> Path:
+    """The file of a known chip, to be copied and edited."""
+    if name not in CHIPS:
+        raise ValueError(f"Unknown chip {name!r}. Choose one of: {', '.join(sorted(CHIPS))}.")
+    return Path(__file__).parent / "chips" / f"{name}.toml"
+
+
 @cache
-def _shipped(file: str) -> ChipSpec:
-    return ChipSpec.from_toml(Path(__file__).parent / "chips" / file)
+def _shipped(name: str) -> ChipSpec:
+    return ChipSpec.from_toml(chip_file(name))
 
 
-def _hermes() -> ChipSpec:
-    return _shipped("hermes.toml")
-
-
-CHIPS: Mapping[str, Callable[[], ChipSpec]] = {"hermes": _hermes}
-
-
-def _agree(name: str, given: float, computed: float) -> None:
-    if abs(given - computed) > AGREEMENT_FRACTION * computed:
-        raise ValueError(
-            f"{name} must agree with the other figures within {AGREEMENT_FRACTION:.0%}, but it is "
-            f"{given:.4g} and they give {computed:.4g}. Check the units."
-        )
-
-
-def _numbers(value: Any) -> Any:
-    """Every figure without its source."""
-    if isinstance(value, list):
-        return [_numbers(item) for item in value]
-    if isinstance(value, dict):
-        if "trust" in value:
-            return value["value"]
-        return {key: _numbers(item) for key, item in value.items()}
-    return value
+CHIPS: Mapping[str, Callable[[], ChipSpec]] = {
+    "hermes": lambda: _shipped("hermes"),
+    "aon-cim": lambda: _shipped("aon-cim"),
+    "generic": lambda: _shipped("generic"),
+}
 
 
 def _without_absent(value: Any) -> Any:

@@ -78,6 +78,42 @@ def test_a_block_is_drawn_to_the_scale_of_its_core() -> None:
     assert texts(figure) == {"1"}
 
 
+def test_blocks_that_share_a_core_are_drawn_where_they_lie_with_one_legend() -> None:
+    shapes = [LayerShape("a", "linear", 512, 256), LayerShape("b", "conv2d", 64, 64, (3, 3), 64)]
+    placement = place_layers(shapes, load_chip("aon-cim"))
+    figure = plot_chip(placement)
+    core, *blocks = figure.axes[0].patches
+    for placed, block in zip(placement.cores, blocks, strict=True):
+        left, top = block.get_xy()  # type: ignore[attr-defined]
+        width, height = core.get_width(), core.get_height()  # type: ignore[attr-defined]
+        x, y = core.get_xy()  # type: ignore[attr-defined]
+        assert left == pytest.approx(x + width * placed.column_offset / 512)
+        assert top == pytest.approx(y + height * placed.row_offset / 1024)
+        assert height == pytest.approx(2 * width)
+    opacity = [block.get_alpha() or 0.0 for block in blocks]
+    assert opacity[1] < 0.5 < opacity[0] == 1.0  # zeros between groups
+    assert texts(figure) == {"1", "2", "0: 25.1 %"}
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["1 a", "2 b", "unused"]
+
+
+def test_replicas_are_hatched() -> None:
+    shapes = [LayerShape("early", "conv2d", 1, 4, mvms=3), LayerShape("late", "linear", 4, 4)]
+    placement = place_layers(shapes, load_chip("hermes"), replicate=True)
+    figure = plot_chip(placement)
+    blocks = figure.axes[0].patches[64:]
+    assert [bool(block.get_hatch()) for block in blocks] == [False, True, True, False]
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()][2:] == ["replica", "unused"]
+    assert "<svg" in to_svg(figure, "replicas")
+
+
+def test_long_names_of_layers_are_cut_in_the_legend() -> None:
+    shape = LayerShape("backbone.stages.3.blocks.11.conv2", "linear", 4, 4)
+    (legend,) = plot_chip(place_layers([shape], load_chip("hermes"))).legends
+    assert legend.get_texts()[0].get_text() == "1 \u20263.blocks.11.conv2"
+
+
 def test_svg_takes_its_colours_from_the_page_and_is_reproducible() -> None:
     first, second = (to_svg(plot_chip(placement_of_one_layer(9, 9)), "<a & b>") for _ in range(2))
     assert first == second

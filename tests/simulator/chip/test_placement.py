@@ -1,4 +1,6 @@
 import json
+import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ from torch import nn
 from analognas.simulator.chip import (
     CHIPS,
     ChipSpec,
+    DigitalWork,
     Placement,
     PlacementError,
     count_cores,
@@ -105,10 +108,103 @@ def test_a_network_that_does_not_fit_is_refused_with_layer_and_numbers() -> None
         "1152 rows x 512 columns",
         "needs 10 cores of 256 x 256",
         "60 are already used",
-        "All layers together need 71",
+        "All layers together need 71, 7 too many",
+        "(71 if blocks shared cores)",
         "narrower or shallower",
+        "71 of 256 x 256 would do, or 64 of 512 x 512.",
     ):
         assert part in message
+
+
+def test_a_packed_network_that_does_not_fit_is_refused_with_layer_and_numbers() -> None:
+    shapes = [LayerShape(f"conv{index}", "conv2d", 64, 120, (3, 3)) for index in range(9)]
+    with pytest.raises(PlacementError) as error:
+        place_layers(shapes, load_chip("aon-cim"))
+    message = str(error.value)
+    for part in (
+        "the 1 core of chip 'aon-cim'",
+        "run out at layer 'conv4'",
+        "576 rows x 120 columns needs 1 core of 1024 x 512",
+        "the layers before it leave too little room on 1 core. All layers together",
+        "need 3, 2 too many (9 with a core for every block)",
+        "3 of 1024 x 512 would do, or 1 of 2048 x 1024.",
+    ):
+        assert part in message
+
+
+@settings(deadline=None, max_examples=50)
+@given(layers=layers(), rows=st.integers(20, 300), columns=st.integers(20, 300))
+def test_packed_blocks_are_those_of_unpacked_ones_on_no_more_cores(
+    make_chip: Callable[..., ChipSpec], layers: list[LayerShape], rows: int, columns: int
+) -> None:
+    alone = count_cores(layers, rows, columns)
+    chip = make_chip(rows, columns, cores=max(alone, 1))
+    packed = place_layers(layers, chip, packed=True)
+    apart = place_layers(layers, chip, packed=False)
+    assert packed.blocks() == apart.blocks()
+    assert packed.lower_bound_cores == apart.lower_bound_cores
+    assert packed.lower_bound_cores <= packed.used_cores <= apart.used_cores == alone
+    assert packed.used_cores == count_cores(layers, rows, columns, packed=True)
+    # Reading back refuses overlaps, missing blocks, and blocks beyond their core.
+    assert Placement.from_dict(json.loads(json.dumps(packed.to_dict()))) == packed
+
+
+def test_a_tiny_network_lies_in_one_array_block_diagonals_included() -> None:
+    shapes = [
+        LayerShape("stem", "conv2d", 1, 72, (10, 4), mvms=125),
+        LayerShape("depthwise", "conv2d", 72, 72, (3, 3), 72, mvms=125),
+        LayerShape("pointwise", "conv2d", 72, 96, mvms=125),
+        LayerShape("fc", "linear", 96, 12),
+    ]
+    placement = place_layers(shapes, load_chip("aon-cim"))
+    assert placement.used_cores == placement.lower_bound_cores == 1
+    weights = sum(shape.weights for shape in shapes)
+    assert placement.utilisation_fraction == pytest.approx(weights / (1024 * 512))
+    assert placement.utilisation_by_core == {0: placement.utilisation_fraction}
+    assert placement.busiest_core_reads == 3 * 125 + 1
+    assert place_layers(shapes, load_chip("hermes")).used_cores == 6
+
+
+def test_two_hundred_layers_are_placed_on_64_cores_in_under_a_second() -> None:
+    shapes = [
+        LayerShape(
+            f"layer{index}",
+            "conv2d",
+            8 * (1 + index % 6),
+            8 * (1 + index % 11),
+            (1 + 2 * (index % 2),) * 2,
+            mvms=4 ** (index % 5),
+        )
+        for index in range(200)
+    ]
+    chip = load_chip("hermes")
+    for replicate in (False, True):
+        start = time.perf_counter()
+        placement = place_layers(shapes, chip, packed=True, replicate=replicate)
+        assert time.perf_counter() - start < 1.0
+        assert placement.used_cores <= 64
+
+
+def test_the_summary_says_how_far_from_the_bounds_a_placement_is() -> None:
+    shapes = [LayerShape(f"conv{index}", "conv2d", 16, 16, (3, 3), mvms=64) for index in range(8)]
+    chip = load_chip("hermes")
+    apart = place_layers(shapes, chip).summary()
+    assert "8 of 64 cores" in apart
+    assert "at least 1 if shared ideally (8 times that)" in apart
+    packed = place_layers(shapes, chip, packed=True).summary()
+    assert "1 of 64 cores" in packed
+    assert "shared ideally (met)" in packed
+    assert "read 512 times per inference" in packed
+    copied = place_layers(shapes, chip, replicate=True)
+    assert "64 of 64 cores (8 without replicas)" in copied.summary()
+    assert "read 8 times per inference; at least 8 if replicated ideally (met)" in copied.summary()
+
+
+def test_replicas_of_an_unknown_layer_are_refused(hermes: ChipSpec) -> None:
+    placement = place_layers([LayerShape("fc", "linear", 4, 4)], hermes)
+    assert placement.replicas("fc") == 1
+    with pytest.raises(ValueError, match=r"`layer` must be one of the placed.*'fc'"):
+        placement.replicas("conv")
 
 
 def test_layers_of_the_same_name_are_refused() -> None:
@@ -141,7 +237,9 @@ def stored(hermes: ChipSpec) -> dict[str, Any]:
         LayerShape("conv", "conv2d", 1, 64, (10, 4), mvms=125),
         LayerShape("fc", "linear", 300, 12),
     ]
-    data: dict[str, Any] = json.loads(json.dumps(place_layers(shapes, hermes).to_dict()))
+    digital = [DigitalWork("relu", "relu", 64 * 125)]
+    placement = place_layers(shapes, hermes, digital=digital)
+    data: dict[str, Any] = json.loads(json.dumps(placement.to_dict()))
     return data
 
 
@@ -154,16 +252,22 @@ def test_a_stored_placement_may_use_any_cores_of_the_chip(stored: dict[str, Any]
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        (("format_version",), 2, "format_version: must be 1, but got 2"),
+        (("format_version",), 3, "format_version: must be 1 or 2, but got 3"),
         (("rows",), 0, "rows: must be greater than or equal to 1, but got 0"),
         (("rows",), "256", "rows: must be a valid integer"),
         (("row",), 256, "row: unknown key. Did you mean 'rows'"),
-        (("layers", 0, "kind"), "conv1d", r"layers\.0\.kind: must be 'linear' or 'conv2d'"),
-        (("layers", 0, "kernel"), [10], r"layers\.0\.kernel\.1: this key is required"),
+        (("layers", 0, "kind"), "conv4d", r"layers\.0\.kind: must be 'linear', 'conv1d'"),
+        (("layers", 0, "kernel"), [10], r"kernel of kind 'conv2d' must have 2 sizes.*\(10,\)"),
         (("layers", 0, "groups"), 3, "groups must divide in_channels and out_channels"),
         (("layers", 0, "name"), "fc", "`layers` must be all different"),
         (("layers", 0, "colour"), "red", r"layers\.0\.colour: unknown key.*in_channels"),
-        (("cores", 1, "core"), 0, "`cores` must be all different"),
+        (("cores", 1, "core"), 0, r"must not overlap, but on core 0 those of layers 'conv'.*'fc'"),
+        (("cores", 1, "row_offset"), 107, "lie within its core.*'fc' on core 1 covers rows 107 to"),
+        (("cores", 1, "column_offset"), 245, "columns 245 to 257. Mend its offsets"),
+        (("cores", 1, "replica"), 2, "replicas of layer 'fc' must be numbered from 0 without"),
+        (("cores", 1, "replica"), 1, "missing or wrong in replica 0"),
+        (("digital", 0, "operations"), -1, r"digital\.0\.operations: must be greater"),
+        (("adcs_per_core",), 0, "adcs_per_core: must be greater than or equal to 1"),
         (("cores", 1, "core"), 64, "`core` must be below chip_cores=64, but got 64"),
         (("cores", 1, "layer"), "head", "`layer` of core 1 must be in `layers`, but got 'head'"),
         (("cores", 1, "row_start"), 1, "layer 'fc' must hold exactly the 2 blocks"),
@@ -181,6 +285,31 @@ def test_a_wrong_placement_file_is_answered_with_key_and_rule(
     with pytest.raises(ValueError, match=message) as error:
         Placement.from_dict(stored, source="placement.json")
     assert str(error.value).startswith("placement.json: ")
+
+
+def test_a_placement_is_read_back_with_its_digital_work(stored: dict[str, Any]) -> None:
+    placement = Placement.from_dict(stored)
+    assert placement.digital == (DigitalWork("relu", "relu", 8000),)
+    assert placement.to_dict() == stored | {"layers": placement.to_dict()["layers"]}
+
+
+def test_the_first_version_of_the_file_is_still_read(stored: dict[str, Any]) -> None:
+    old = {key: stored[key] for key in ("chip", "chip_cores", "rows", "columns", "layers")}
+    old["format_version"] = 1
+    later = ("replica", "row_offset", "column_offset")
+    old["cores"] = [
+        {key: value for key, value in entry.items() if key not in later}
+        for entry in stored["cores"]
+    ]
+    placement = Placement.from_dict(old)
+    assert placement.cores == Placement.from_dict(stored).cores
+    assert placement.digital == ()
+
+
+def test_the_quality_in_a_file_is_computed_anew(stored: dict[str, Any]) -> None:
+    assert stored["quality"]["used_cores"] == 3
+    stored["quality"]["used_cores"] = 1
+    assert Placement.from_dict(stored).used_cores == 3
 
 
 @pytest.mark.parametrize("data", [None, [], "text", {}])
