@@ -17,6 +17,7 @@ from analognas.benchmarks.simulator_records import (
     FormatRow,
     LineRow,
     MemoryRow,
+    PartsRow,
     ProfileRow,
     Row,
     SpeedRow,
@@ -32,6 +33,7 @@ from analognas.benchmarks.simulator_work import (
     SETTINGS,
     TIMES_S,
     TRAINING,
+    EvaluationSteps,
     Setting,
     Subject,
     analog_evaluation,
@@ -52,7 +54,7 @@ def rows_at_most(effort: Effort) -> int:
     """Number of rows of a network that supports everything."""
     works = 1 + len(SETTINGS)
     competing = sum(1 + 3 * (c.evaluation is not None) for c in _installed().values())
-    ratios = 2 + works + competing
+    ratios = 2 + works + len(SETTINGS) + competing
     return ratios if effort.ratios_only else ratios + works + 3 + 2
 
 
@@ -103,9 +105,11 @@ class MeasuredModel:
             if problem is not None:
                 yield SpeedRow(model=self.name, work=key, target=setting.target, problem=problem)
                 continue
-            work = analog_evaluation(subject, setting.hardware, chips=self.effort.chips)
+            hardware = self.model.hardware(setting.hardware)
+            work = analog_evaluation(subject, hardware, chips=self.effort.chips)
             comparison = compare(reference, work, self.effort, device=self.device)
             yield SpeedRow(model=self.name, work=key, target=setting.target, comparison=comparison)
+            yield self._parts(subject, key)
             if self.effort.ratios_only:
                 continue
             if key == LINE_SETTING:
@@ -177,9 +181,20 @@ class MeasuredModel:
         )
         return MemoryRow(self.name, work, digital, analog)
 
+    def _parts(self, subject: Subject, key: str) -> PartsRow:
+        chips = max(1, self.effort.chips // 4)
+        steps = EvaluationSteps(subject, self.model.hardware(SETTINGS[key].hardware), chips=chips)
+        fp32 = digital_evaluation(subject, passes=chips)
+        program, age, read = (
+            compare(fp32, step, self.effort.few_pairs, device=self.device).ratio
+            for step in (steps.program, steps.age, steps.read)
+        )
+        return PartsRow(self.name, key, program, age, read)
+
     def _lines(self, subject: Subject, setting: Setting) -> Iterator[LineRow]:
         """Vary chips, times and images, each with the other two small."""
-        hardware, chips, batch = setting.hardware, self.effort.chips, len(subject.x)
+        hardware = self.model.hardware(setting.hardware)
+        chips, batch = self.effort.chips, len(subject.x)
         few = max(1, chips // 4)
         sizes: dict[str, list[int]] = {
             "chips": sorted({few, max(1, chips // 2), max(2, chips)}),

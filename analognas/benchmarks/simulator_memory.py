@@ -101,7 +101,7 @@ def _run(job: MemoryJob, subject: Subject, *, chips: int) -> None:
 def _evaluation(job: MemoryJob, subject: Subject, chips: int) -> Work:
     if not job.analog:
         return digital_evaluation(subject, passes=1, copies=chips)
-    hardware = SETTINGS[job.work].hardware
+    hardware = MODELS[job.model].hardware(SETTINGS[job.work].hardware)
     return analog_evaluation(subject, hardware, chips=chips, times_s=(1.0,))
 
 

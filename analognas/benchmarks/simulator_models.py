@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from analognas.simulator import spawn_generator
+from analognas.simulator import Hardware, spawn_generator
 
 CLASSES = 10
 
@@ -123,6 +124,11 @@ class BenchmarkModel:
     batch: int
     input_shape: tuple[int, ...]
     training_target: float
+    groups: Literal["together", "apart"] = "together"  # how the chip reads grouped convolutions
+
+    def hardware(self, hardware: Hardware) -> Hardware:
+        """The hardware of a setting, with groups read as this entry wants."""
+        return replace(hardware, mapping=replace(hardware.mapping, groups=self.groups))
 
     def network(self, *, seed: int, device: torch.device) -> nn.Module:
         """Build the network with weights drawn from `seed` alone."""
@@ -154,6 +160,14 @@ MODELS: Mapping[str, BenchmarkModel] = {
         batch=100,
         input_shape=(1, 49, 10),
         training_target=1.3,
+    ),
+    "ds-cnn-apart": BenchmarkModel(
+        title="DS-CNN, MLPerf Tiny, groups of a depthwise layer read one after another",
+        build=ds_cnn,
+        batch=100,
+        input_shape=(1, 49, 10),
+        training_target=1.3,
+        groups="apart",
     ),
     "mlp": BenchmarkModel(
         title="MLP 784-256-128-10",

@@ -68,6 +68,25 @@ class MemoryRow:
 
 
 @dataclass(frozen=True)
+class PartsRow:
+    """What the steps of an evaluation cost, in FP32 forward passes of the batch.
+
+    Args:
+        model: The network.
+        work: The setting.
+        program: Per chip.
+        age: Per chip and time, drift compensation included.
+        read: Per chip, time and batch.
+    """
+
+    model: str
+    work: str
+    program: float
+    age: float
+    read: float
+
+
+@dataclass(frozen=True)
 class LineRow:
     """Cost of an evaluation over the number of chips, times or images."""
 
@@ -85,7 +104,7 @@ class ProfileRow:
     places: tuple[tuple[str, float], ...]
 
 
-Row = SpeedRow | FormatRow | MemoryRow | LineRow | ProfileRow
+Row = SpeedRow | FormatRow | PartsRow | MemoryRow | LineRow | ProfileRow
 
 
 @dataclass(frozen=True)
@@ -98,6 +117,7 @@ class SpeedReport:
     models: Mapping[str, str]  # name and title
     speed: tuple[SpeedRow, ...]
     formats: tuple[FormatRow, ...]
+    parts: tuple[PartsRow, ...]
     memory: tuple[MemoryRow, ...]
     lines: tuple[LineRow, ...]
     profiles: tuple[ProfileRow, ...]

@@ -22,6 +22,7 @@ from analognas.benchmarks.simulator_records import (
     FormatRow,
     LineRow,
     MemoryRow,
+    PartsRow,
     ProfileRow,
     Row,
     SpeedReport,
@@ -37,6 +38,7 @@ from analognas.training import Progress, pick_device
 
 MESSAGES: Mapping[type[Row], str] = {
     FormatRow: "memory formats",
+    PartsRow: "steps of an evaluation",
     MemoryRow: "memory",
     LineRow: "linearity",
     ProfileRow: "profile",
@@ -105,6 +107,7 @@ def run_simulator_speed(config: SpeedConfig, progress: Progress | None = None) -
         models={name: f"{model.title}; batch of {model.batch}" for name, model in models.items()},
         speed=tuple(row for row in rows if isinstance(row, SpeedRow)),
         formats=tuple(row for row in rows if isinstance(row, FormatRow)),
+        parts=tuple(row for row in rows if isinstance(row, PartsRow)),
         memory=tuple(row for row in rows if isinstance(row, MemoryRow)),
         lines=tuple(row for row in rows if isinstance(row, LineRow)),
         profiles=tuple(row for row in rows if isinstance(row, ProfileRow)),

@@ -13,8 +13,11 @@ from analognas.benchmarks.simulator_records import (
     SpeedReport,
     SpeedRow,
 )
-from analognas.benchmarks.simulator_work import TRAINING
+from analognas.benchmarks.simulator_work import TIMES_S, TRAINING
 from analognas.benchmarks.tables import markdown_table
+
+BATCHES = 10
+TIMES = len(TIMES_S)
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,14 @@ class Table:
 
 def tables(report: SpeedReport) -> list[Table]:
     """Everything that was found, for people; a table without rows is left out."""
-    found = [_speed(report), _formats(report), _memory(report), _lines(report), _places(report)]
+    found = [
+        _speed(report),
+        _parts(report),
+        _formats(report),
+        _memory(report),
+        _lines(report),
+        _places(report),
+    ]
     return [table for table in found if table.rows]
 
 
@@ -49,6 +59,7 @@ def to_json(report: SpeedReport) -> dict[str, Any]:
         },
         "speed": [_speed_record(row) for row in report.speed],
         "formats": [asdict(row) | {"fastest": row.fastest} for row in report.formats],
+        "parts": [asdict(row) for row in report.parts],
         "memory": [
             asdict(row) | {"ratio": row.ratio, "growth_ratio": row.growth_ratio}
             for row in report.memory
@@ -130,6 +141,27 @@ def _speed(report: SpeedReport) -> Table:
         note += "is untested."
     columns = ("model", "work", "simulator", "FP32, ms", "analog, ms", "ratio", "range", "runs")
     return Table("Time", note, (*columns, "target", "verdict"), tuple(rows))
+
+
+def _parts(report: SpeedReport) -> Table:
+    rows = tuple(
+        (
+            row.model,
+            work_title(row.work),
+            f"{row.program:.2f}",
+            f"{row.age:.2f}",
+            f"{row.read:.2f}",
+            f"{row.read + (row.program / TIMES + row.age) / BATCHES:.2f}",
+        )
+        for row in report.parts
+    )
+    note = (
+        "In FP32 forward passes of one batch. The ratios above charge programming and ageing to a "
+        f"single batch. The last column shares them among {BATCHES} batches at {TIMES} times, "
+        "computed from the others: what a whole test set costs per batch."
+    )
+    columns = ("model", "work", "program, per chip", "age, per chip and time", "read, per batch")
+    return Table("Parts of an evaluation", note, (*columns, f"{BATCHES} batches"), rows)
 
 
 def _formats(report: SpeedReport) -> Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import torch
@@ -35,6 +35,11 @@ class Effort:
     block_seconds: Annotated[float, Gt(0)] = 0.1
     repetitions: Annotated[int, Ge(1)] = 2
     ratios_only: bool = False
+
+    @property
+    def few_pairs(self) -> Effort:
+        """For parts of what was measured as a whole."""
+        return replace(self, pairs=min(self.pairs, 3), seconds=min(self.seconds, 2.0))
 
 
 FULL = Effort()

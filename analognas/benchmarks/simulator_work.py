@@ -156,19 +156,39 @@ def analog_evaluation(
 
     The work returns the outputs at the last time, `(chips, B, classes)`.
     """
-    analog = to_analog(subject.network.eval(), hardware)
-    calibrate_input_ranges(analog, subject.x)
+    steps = EvaluationSteps(subject, hardware, chips=chips)
 
     def evaluate() -> Tensor:
-        with torch.no_grad():
-            program(analog, chips=chips, generator=spawn_generator(subject.seed, "program"))
-            for t_s in times_s:
-                generator = spawn_generator(subject.seed, "time", repr(t_s))
-                set_time(analog, t_s=t_s, generator=generator)
-                outputs: Tensor = analog(subject.x)
+        steps.program()
+        for t_s in times_s:
+            steps.age(t_s)
+            outputs = steps.read()
         return outputs
 
     return evaluate
+
+
+class EvaluationSteps:
+    """The three steps of an evaluation, one by one."""
+
+    def __init__(self, subject: Subject, hardware: Hardware, *, chips: int) -> None:
+        self.subject, self.chips = subject, chips
+        self.analog = to_analog(subject.network.eval(), hardware)
+        calibrate_input_ranges(self.analog, subject.x)
+
+    def program(self) -> None:
+        generator = spawn_generator(self.subject.seed, "program")
+        program(self.analog, chips=self.chips, generator=generator)
+
+    def age(self, t_s: float = TIMES_S[-1]) -> None:
+        generator = spawn_generator(self.subject.seed, "time", repr(t_s))
+        set_time(self.analog, t_s=t_s, generator=generator)
+
+    def read(self) -> Tensor:
+        """Outputs of the batch on all chips, `(chips, B, classes)`."""
+        with torch.no_grad():
+            outputs: Tensor = self.analog(self.subject.x)
+        return outputs
 
 
 # --------------------------------------------------------------------- support

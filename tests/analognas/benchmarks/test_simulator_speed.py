@@ -109,6 +109,7 @@ def test_a_line_is_fitted_and_its_deviation_found() -> None:
 PARAMETERS = {
     "resnet32": 464_154,  # 0.46 M in the paper
     "ds-cnn": 2_688 + 4 * (704 + 4_224) + 650,
+    "ds-cnn-apart": 2_688 + 4 * (704 + 4_224) + 650,
     "mlp": 785 * 256 + 257 * 128 + 129 * 10,
     "lstm": 4 * 128 * (40 + 128 + 2) + 129 * 10,
     "transformer": 4 * 128 * 129 + 129 * 512 + 513 * 128 + 4 * 128 + 129 * 10,
@@ -213,13 +214,22 @@ def test_page_and_data_hold_the_ratios_and_name_their_command(tmp_path: Path) ->
     found = json.loads(data.read_text())
     assert [row["work"] for row in found["speed"]] == [TRAINING, "i", "ii", "iii"]
     assert all(row["ratio"] > 0 for row in found["speed"])
+    assert [row["work"] for row in found["parts"]] == ["i", "ii", "iii"]
+    assert all(min(row["program"], row["age"], row["read"]) > 0 for row in found["parts"])
     assert {row["over"] for row in found["lines"]} == {"chips", "times", "images"}
     assert found["memory"][0]["ratio"] == pytest.approx(120 / 110)
     command = "analognas bench simulator --only tiny --device cpu --seed 7 --out speed.md"
     assert found["command"] == command
     page = out.read_text()
     assert f"Made by `{command}`" in page
-    for part in ("## Time", "## Memory", "## Linearity", "torch threads", "`speed.json`"):
+    for part in (
+        "## Time",
+        "## Parts of an evaluation",
+        "## Memory",
+        "## Linearity",
+        "torch threads",
+        "`speed.json`",
+    ):
         assert part in page
     assert str(tmp_path) not in page
     done, total, _ = messages[-1]
@@ -286,7 +296,7 @@ def test_the_command_prints_valid_json() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--only", "mlp,vgg"], "Unknown model 'vgg'. Choose one of: ds-cnn, lstm, mlp,"),
+        (["--only", "mlp,vgg"], "Unknown model 'vgg'. Choose one of: ds-cnn, "),
         (["--only", "mlp", "--device", "tpu"], "Unknown device 'tpu'"),
         (["--only", "mlp", "--out", "speed.json"], "must name a page that ends in .md"),
     ],
