@@ -8,6 +8,7 @@ from analognas.simulator.compensation.recalibration import (
 )
 from analognas.simulator.convert import (
     program,
+    programming_logs,
     reprogram,
     set_time,
     to_analog,
@@ -43,6 +44,7 @@ __all__ = [
     "noisy_training",
     "over_time",
     "program",
+    "programming_logs",
     "recalibrate_batch_norm",
     "recalibrate_input_ranges",
     "reprogram",

@@ -16,10 +16,17 @@ from analognas.simulator.layers.conversion_rules import (
     TWINS,
     HardwareRules,
     check_convertible,
-    convertible,
     digital_matrices,
+    kind_with_matrices,
+    modules_with_matrices,
 )
 from analognas.simulator.layers.fused_paths import switch_off_fused_paths, switch_on_fused_paths
+from analognas.simulator.programming import (
+    ProgrammingLog,
+    ProgrammingMethod,
+    programming_method,
+    total,
+)
 from analognas.simulator.streams import draw_root
 
 logger = logging.getLogger(__name__)
@@ -34,8 +41,8 @@ def to_analog(
 ) -> AnalogModel:
     """Copy `model` with the matrices of every layer in `TWINS` on tiles; all else stays digital.
 
-    Linear layers, convolutions, recurrent layers and attention become analog. A warning names what
-    has a matrix of another kind.
+    Linear layers, convolutions, recurrent layers and attention become analog, and so do subclasses
+    that do not override what is computed. A warning names what has a matrix of another kind.
 
     Args:
         model: Any module that maps one batch to one output; it is left untouched.
@@ -50,22 +57,22 @@ def to_analog(
     """
     check_convertible(model)
     network = copy.deepcopy(model)
-    if type(network) in TWINS:
+    if kind_with_matrices(network) is not None:
         network = nn.Sequential(network)
     rules = HardwareRules(hardware, keep_digital, layer_hardware or {})
-    found = list(convertible(network))
+    found = list(modules_with_matrices(network, remove_duplicate=False))
     known = {name for name, _ in network.named_modules(remove_duplicate=False)}
     twins: dict[int, nn.Module] = {}  # a module used twice is one matrix on the chip
-    for name, layer in found:
+    for name, layer, kind in found:
         if rules.keeps_digital(name):
             continue
-        twin = twins.get(id(layer)) or TWINS[type(layer)](layer, rules.hardware_of, name)
+        twin = twins.get(id(layer)) or TWINS[kind](layer, rules.hardware_of, name)
         if isinstance(twin, COMPOUND_TWINS):
             known |= {f"{name}.{part}" for part, _ in twin.named_children()}
         if any(isinstance(part, AnalogLayer) for part in twin.modules()):
             twins[id(layer)] = twin
             _replace(network, name, twin)
-    rules.check_names(known, [name for name, _ in found])
+    rules.check_names(known, [name for name, *_ in found])
     if not twins:
         raise ValueError(
             "The model must have a layer of a kind that can be analog and is not kept digital, but "
@@ -112,7 +119,13 @@ def to_digital(analog: AnalogModel, *, clip_inputs: bool = False) -> nn.Module:
     return network
 
 
-def program(analog: AnalogModel, *, chips: int | Sequence[int], generator: torch.Generator) -> None:
+def program(
+    analog: AnalogModel,
+    *,
+    chips: int | Sequence[int],
+    generator: torch.Generator,
+    method: ProgrammingMethod | str = "statistical",
+) -> None:
     """Program the network onto simulated chips and put it into evaluation mode.
 
     Each chip draws its conductances and drift exponents from streams of its own, so that chip 3 is
@@ -122,40 +135,71 @@ def program(analog: AnalogModel, *, chips: int | Sequence[int], generator: torch
         analog: From `to_analog`, with input ranges trained or calibrated.
         chips: How many, or the numbers of those wanted.
         generator: Advanced twice; everything random derives from these draws.
+        method: "statistical" draws the error that programming leaves; "verify" and "gdp" simulate
+            every pulse, cell by cell or by products, see `simulator.programming`. What it took is
+            in `programming_logs(analog)`.
+
+    Raises:
+        ValueError: There is no such chip or method, a layer has no input range, or pulses are asked
+            of cells that are no phase-change memory.
     """
+    method = programming_method(method) if isinstance(method, str) else method
     numbers = tuple(range(chips)) if isinstance(chips, int) else tuple(chips)
     if not numbers or min(numbers) < 0:
         raise ValueError(f"`chips` must be at least 1 chip with number >= 0, but got {chips!r}.")
-    _program(analog, numbers, factory_root=draw_root(generator), generator=generator)
+    factory_root = draw_root(generator)
+    _program(analog, numbers, method, factory_root=factory_root, generator=generator)
 
 
-def reprogram(analog: AnalogModel, *, generator: torch.Generator) -> None:
+def reprogram(
+    analog: AnalogModel,
+    *,
+    generator: torch.Generator,
+    method: ProgrammingMethod | str = "statistical",
+) -> None:
     """Write the weights anew to the same chips, with their stuck cells and unequal columns.
 
     Args:
         analog: A programmed model; its age starts again at zero.
         generator: Advanced once; programming noise and drift exponents derive from that draw.
+        method: As in `program`.
     """
+    method = programming_method(method) if isinstance(method, str) else method
     if not analog.chips:
         raise ValueError(
             "A model must be programmed before it is programmed again. Call `program(analog, "
             "chips=..., generator=...)` first."
         )
-    _program(analog, analog.chips, factory_root=int(analog.roots[1]), generator=generator)
+    factory_root = int(analog.roots[1])
+    _program(analog, analog.chips, method, factory_root=factory_root, generator=generator)
 
 
 def _program(
     analog: AnalogModel,
     chips: tuple[int, ...],
+    method: ProgrammingMethod,
     *,
     factory_root: int,
     generator: torch.Generator,
 ) -> None:
     root = draw_root(generator)
     for _, layer in analog_layers(analog):
-        layer.program(chips, root, factory_root=factory_root)
+        layer.program(chips, root, factory_root=factory_root, method=method)
     analog.remember_chips(chips, root=root, factory_root=factory_root)
     analog.eval()
+
+
+def programming_logs(analog: AnalogModel) -> dict[str, tuple[ProgrammingLog, ...]]:
+    """What pulsed programming took: for every layer, the log of each chip over its tiles.
+
+    Empty after statistical programming, which counts nothing.
+    """
+    logs: dict[str, tuple[ProgrammingLog, ...]] = {}
+    for name, layer in analog_layers(analog):
+        tiles = [tile.logs for tile in layer.crossbar_tiles() if tile.logs]
+        if tiles:
+            logs[name] = tuple(total(of_chip) for of_chip in zip(*tiles, strict=True))
+    return logs
 
 
 def set_time(analog: AnalogModel, *, t_s: float, generator: torch.Generator) -> None:

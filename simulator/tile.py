@@ -10,14 +10,22 @@ from torch import Tensor, nn
 from analognas.simulator.circuit import effective_weight
 from analognas.simulator.compensation.global_drift import ideal_magnitude, read_out_magnitude
 from analognas.simulator.conductance_mapping import from_conductances, to_conductances
-from analognas.simulator.devices import draw_ageing, program_conductance, read_conductance
+from analognas.simulator.devices import draw_ageing, read_conductance
 from analognas.simulator.faults import apply_faults, draw_faults, draw_stuck_levels
 from analognas.simulator.hardware import Hardware
 from analognas.simulator.kernels import Columns
 from analognas.simulator.mapping import TileBlock
 from analognas.simulator.mvm import TileReading, column_numbers
 from analognas.simulator.output_stage import ColumnVariation, OutputStage, draw_column_variation
+from analognas.simulator.programming import (
+    ProgrammingLog,
+    ProgrammingMethod,
+    Statistical,
+    write_tile,
+)
 from analognas.simulator.streams import NoiseStream, spawn_generator
+
+STATISTICAL = Statistical()
 
 
 @dataclass(frozen=True)
@@ -51,6 +59,8 @@ class CrossbarTile(nn.Module):
         weight: `(K, C, R)`, normalised weight that a read sees at the present time.
         column_scale: `(C,)`; drift_gain: `(K, 1)` or `(K, C)`, the digital factor of the drift
             compensation.
+        digital_gain, digital_offset: `(K, C)`, fitted by a programming method; the offset is
+            normalised and comes after the gain.
         fault_map, stuck_level: as `g_programmed_uS`, only where cells may be stuck.
         wire_offset: `(K, C)`, constant part of the outputs, only with a circuit of held cells.
         g_uS: `(K, D, C, R)`, only with a circuit that cuts idle cells off.
@@ -62,6 +72,8 @@ class CrossbarTile(nn.Module):
     column_scale: Tensor
     drift_gain: Tensor
     baseline: Tensor
+    digital_gain: Tensor
+    digital_offset: Tensor
     fault_map: Tensor
     stuck_level: Tensor
     wire_offset: Tensor
@@ -74,8 +86,16 @@ class CrossbarTile(nn.Module):
         self.rows = rows or block.rows
         self.hardware = hardware
         self.variations: list[ColumnVariation] = []
+        self.logs: list[ProgrammingLog] = []  # by chip, where pulses were simulated
 
-    def program(self, target: Tensor, draws: Draws, *, factory: Draws | None = None) -> None:
+    def program(
+        self,
+        target: Tensor,
+        draws: Draws,
+        *,
+        factory: Draws | None = None,
+        method: ProgrammingMethod = STATISTICAL,
+    ) -> None:
         """Write `target` `(C, R)` to every chip and take the baseline of the drift compensation.
 
         Args:
@@ -83,6 +103,7 @@ class CrossbarTile(nn.Module):
             draws: Random streams of this programming.
             factory: Those that made the chips: stuck cells and errors of the columns; `draws` by
                 default.
+            method: How the cells get their conductances.
         """
         mapping = self.hardware.mapping
         largest = target.abs().amax(dim=1)
@@ -94,13 +115,21 @@ class CrossbarTile(nn.Module):
         self.make_chips(factory or draws)
         device = self.hardware.device
         g_target_uS = to_conductances(normalised, device, mapping)
-        programmed, ageing = [], []
-        for chip in draws.chips:
+        written, ageing = [], []
+        for index, chip in enumerate(draws.chips):
             writing = draws.generator(chip, "programming", device=target.device)
-            programmed.append(program_conductance(device, g_target_uS, generator=writing))
+            variation = self.variations[index] if self.variations else None
+            written.append(
+                write_tile(
+                    normalised, self.hardware, method, variation=variation, generator=writing
+                )
+            )
             drifting = draws.generator(chip, "drift", device=target.device)
             ageing.append(draw_ageing(device, g_target_uS, generator=drifting))
-        self.register_buffer("g_programmed_uS", torch.stack(programmed))
+        self.logs = [each.log for each in written if each.log is not None]
+        self.register_buffer("g_programmed_uS", torch.stack([each.g_uS for each in written]))
+        self.register_buffer("digital_gain", torch.stack([each.gain for each in written]))
+        self.register_buffer("digital_offset", torch.stack([each.offset for each in written]))
         self.register_buffer("ageing", torch.stack(ageing))
         gains = target.new_ones(len(draws.chips), 1)
         self.register_buffer("drift_gain", gains)
@@ -117,6 +146,10 @@ class CrossbarTile(nn.Module):
         self._age(t_s, draws)
         if self.hardware.compensation != "none":
             self.drift_gain = self.baseline / self._read_out(t_s, draws)
+
+    def digital_scale(self, chip: int) -> Tensor:
+        """Factor `(C,)` from normalised to logical outputs of the chip at place `chip`."""
+        return self.column_scale * self.drift_gain[chip] * self.digital_gain[chip]
 
     def reading(self, chip: int, columns: Columns) -> TileReading:
         """The tile of the chip at place `chip`, ready to be read with `columns`."""

@@ -13,7 +13,6 @@ from torch import Tensor
 
 from analognas.simulator.kernels.dispatch import is_fused
 
-
 SMALL = 4096  # weights; below, the call costs more than the product
 
 

@@ -18,6 +18,7 @@ from analognas.simulator.bound_management import multiply_within_bound
 from analognas.simulator.hardware import Hardware
 from analognas.simulator.input_encoding import normalise, vector_scale
 from analognas.simulator.kernels import Columns, linear, quantize
+from analognas.simulator.layers.known_kinds import base_kind
 from analognas.simulator.layers.noisy_forward import noisy_forward
 from analognas.simulator.layers.products import PRODUCTS
 from analognas.simulator.mapping import TileBlock, layer_shape, tile_blocks
@@ -31,8 +32,9 @@ from analognas.simulator.mvm import (
     read_tile,
     read_tile_in_passes,
 )
+from analognas.simulator.programming import ProgrammingMethod
 from analognas.simulator.streams import NoiseStream
-from analognas.simulator.tile import CrossbarTile, Draws
+from analognas.simulator.tile import STATISTICAL, CrossbarTile, Draws
 from analognas.simulator.training import LayerTraining
 
 RANGE_IN_STANDARD_DEVIATIONS = 3.0
@@ -57,7 +59,9 @@ class AnalogLayer(nn.Module):
         self.digital = digital
         self.hardware = hardware
         self.name = name
-        self.product = PRODUCTS[type(digital)](digital)  # type: ignore[arg-type]
+        kind = base_kind(digital, PRODUCTS)
+        assert kind is not None
+        self.product = PRODUCTS[kind](digital)  # type: ignore[arg-type]
         # NaN until calibrated or trained: a forgotten range must not pass for a real one.
         self.input_range = nn.Parameter(self.weight.new_tensor(math.nan if self.has_range else 1.0))
         blocks = tile_blocks(
@@ -145,13 +149,21 @@ class AnalogLayer(nn.Module):
     # ------------------------------------------------------------- programming
 
     @torch.no_grad()
-    def program(self, chips: Sequence[int], root: int, *, factory_root: int) -> None:
+    def program(
+        self,
+        chips: Sequence[int],
+        root: int,
+        *,
+        factory_root: int,
+        method: ProgrammingMethod = STATISTICAL,
+    ) -> None:
         """Write the weights to the tiles of every chip.
 
         Args:
             chips: Numbers of the chips.
             root: Seed of the random streams of this programming.
             factory_root: Seed of those that made the chips.
+            method: How the cells get their conductances.
         """
         self._check_ready()
         self.chips = tuple(chips)
@@ -164,7 +176,7 @@ class AnalogLayer(nn.Module):
                 target = dense_block(matrix, block, self.product.groups)
             name = f"{self.name}/{index}"
             factory = Draws(chips, factory_root, name)
-            tile.program(target, Draws(chips, root, name), factory=factory)
+            tile.program(target, Draws(chips, root, name), factory=factory, method=method)
         ranges = self.input_range.detach().expand(len(self.chips)).clone()
         self.register_buffer("chip_ranges", ranges)
         self.register_buffer("running_scale", torch.zeros_like(ranges))
@@ -213,7 +225,7 @@ class AnalogLayer(nn.Module):
             self._readings.append(readings)
 
     def _columns(self, tile: CrossbarTile, chip: int) -> Columns:
-        scale = tile.column_scale * tile.drift_gain[chip]
+        scale = tile.digital_scale(chip)
         if self.hardware.input_stage.scaling == "static":
             scale = scale * self.chip_ranges[chip]
         columns = column_numbers(
@@ -222,10 +234,10 @@ class AnalogLayer(nn.Module):
             noise=self.hardware.converters.output_noise,
             read_noise=self.hardware.weight_read_noise,
         )
+        offset = tile.digital_offset[chip] * scale / tile.digital_gain[chip]
         if self.bias is not None and self._begins_columns(tile.block):
-            bias = self.bias.detach()[tile.block.column_start : tile.block.column_stop]
-            columns = columns.changed(offset=bias)
-        return columns
+            offset += self.bias.detach()[tile.block.column_start : tile.block.column_stop]
+        return columns.changed(offset=offset)
 
     def _begins_columns(self, block: TileBlock) -> bool:
         """Whether a block is the first row part of its columns."""
