@@ -8,6 +8,7 @@ from analognas.simulator import (
     AnalogModel,
     Hardware,
     TileConfig,
+    analog_layers,
     calibrate_input_ranges,
     program,
     programming_logs,
@@ -81,12 +82,14 @@ def test_fitted_gains_and_offsets_act_behind_the_converter(x: Tensor) -> None:
     analog = made(x)
     method = GradientDescent(affine=True)
     program(analog, chips=1, generator=spawn_generator(0), method=method)
-    tile = next(layer for layer in analog.network.modules() if hasattr(layer, "digital_scale"))
+    *_, (_, head) = analog_layers(analog)
+    tile = next(head.crossbar_tiles())
     assert not torch.equal(tile.digital_gain, torch.ones_like(tile.digital_gain))
     with torch.no_grad():
+        head.start_reads(0, 0.0)
         before = analog(x)
-        analog.network[3].tiles[0].digital_offset += 0.5  # type: ignore[index, union-attr]
-        analog.network[3].start_reads(0, 0.0)  # type: ignore[operator, union-attr]
+        tile.digital_offset += 0.5
+        head.start_reads(0, 0.0)
         assert not torch.allclose(before, analog(x))
 
 
