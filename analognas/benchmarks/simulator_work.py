@@ -31,7 +31,7 @@ TRAINING = "training"  # every other name of a work is that of a setting: an eva
 TIMES_S = tuple(EVALUATION_TIMES_S.values())
 # The standard model of Rasch et al. (2023): 512 rows, 8 bits. Its IR drop is an effect of its own.
 STANDARD = replace(STANDARD_AIMC, ir_drop=IrDrop())
-RECIPE = HwaRecipe()
+RECIPE = HwaRecipe(range_batches=1)  # the steady state: ranges are learned, not looked for
 FEW_IMAGES = 8  # for finding out what is supported
 LEARNING_RATE, MOMENTUM = 1e-3, 0.9
 FORMATS: Mapping[str, torch.memory_format] = {
