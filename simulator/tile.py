@@ -124,8 +124,12 @@ class CrossbarTile(nn.Module):
                     normalised, self.hardware, method, variation=variation, generator=writing
                 )
             )
+            # Pulses may leave a cell far from its target: it drifts as what it holds.
+            held_uS = g_target_uS
+            if written[-1].log is not None:
+                held_uS = written[-1].g_uS.clamp(device.g_min_uS, device.g_max_uS)
             drifting = draws.generator(chip, "drift", device=target.device)
-            ageing.append(draw_ageing(device, g_target_uS, generator=drifting))
+            ageing.append(draw_ageing(device, held_uS, generator=drifting))
         self.logs = [each.log for each in written if each.log is not None]
         self.register_buffer("g_programmed_uS", torch.stack([each.g_uS for each in written]))
         self.register_buffer("digital_gain", torch.stack([each.gain for each in written]))
