@@ -19,13 +19,15 @@ from analognas.deployment.network import (
 )
 from analognas.errors import UserError, checking
 from analognas.evaluation import evaluate_trained
-from analognas.hardware_choice import load_hardware
+from analognas.hardware_choice import hardware_for_chip
 from analognas.search_spaces import Architecture, make_space
+from analognas.shapes import place_architecture
 from analognas.simulator.chip import load_chip
 from analognas.training import FULL_RECIPE, Progress, pick_device
 
 if TYPE_CHECKING:
     from analognas.records import Evaluation
+    from analognas.simulator.chip import ChipSpec, Placement
     from analognas.tasks import Task
 
 PARTS = ("validation", "test")
@@ -76,6 +78,10 @@ def evaluate_request(
     with checking("chip"):
         chip = load_chip(request.chip)
 
+    space = make_space(SPACE, input_shape=task.input_shape, n_classes=task.n_classes)
+    with checking("chip"):
+        place_architecture(space, arch, chip)  # before it is trained for nothing
+
     def measure(setting: Deployment, trained: Any) -> Evaluation:
         return evaluate_trained(
             trained,
@@ -89,8 +95,8 @@ def evaluate_request(
 
     setting = Deployment(
         task=task,
-        space=make_space(SPACE, input_shape=task.input_shape, n_classes=task.n_classes),
-        hardware=load_hardware(request.hardware, request.settings),
+        space=space,
+        hardware=hardware_for_chip(request.hardware, request.settings, chip),
         chip=chip,
         seed=request.seed,
         chips=request.chips,
@@ -108,6 +114,12 @@ def evaluate_request(
 
     trained = train_fully(setting, arch, percent)
     return measure(setting, trained)
+
+
+def placement_of(evaluation: Evaluation, task: Task, chip: ChipSpec) -> Placement:
+    """Where an evaluated network lies on its chip."""
+    space = make_space(SPACE, input_shape=task.input_shape, n_classes=task.n_classes)
+    return place_architecture(space, Architecture.from_dict(evaluation.architecture), chip)
 
 
 def read_architecture(name_or_file: str, task: Task) -> tuple[Architecture, str]:

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from analognas.records import EVALUATION_TIMES_S, AccuracyOverTime, CostSummary, Evaluation
-from analognas.shapes import layer_shapes
+from analognas.shapes import place_architecture
 from analognas.simulator import (
     SIMULATOR_VERSION,
     AnalogModel,
@@ -21,7 +21,7 @@ from analognas.simulator import (
     set_time,
     spawn_generator,
 )
-from analognas.simulator.chip import ChipSpec, estimate_cost, place_layers
+from analognas.simulator.chip import ChipSpec, estimate_cost
 from analognas.training import TrainedNetwork, TrainingRecipe, train_network
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ def digital_accuracy(network: torch.nn.Module, data: Part) -> float:
 
 def cost_summary(space: SearchSpace, arch: Architecture, chip: ChipSpec) -> CostSummary:
     """Modelled cost of one inference of `arch` on `chip`, in the chip's default read mode."""
-    cost = estimate_cost(place_layers(layer_shapes(space, arch), chip), chip)
+    cost = estimate_cost(place_architecture(space, arch, chip), chip)
     return CostSummary(
         chip=chip.name,
         read_mode=cost.read_mode,

@@ -1,10 +1,84 @@
 """Which analog hardware the user means: a preset's name or a TOML file, and settings on top."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from analognas.errors import UserError, checking
-from analognas.simulator import HARDWARE, Hardware, hardware_with
+from analognas.simulator import HARDWARE, HERMES_DEFAULT, Hardware, hardware_with
+from analognas.simulator.chip import ChipSpec
+from analognas.simulator.devices import PcmHermes
+from analognas.simulator.hardware import TileConfig
+
+# What is simulated on a known chip unless the user asks for other hardware.
+CHIP_HARDWARE: Mapping[str, str] = {"hermes": "hermes", "aon-cim": "aon_cim_8bit"}
+
+
+def hardware_for_chip(
+    name_or_file: str | None,
+    settings: Mapping[str, str] | Sequence[str],
+    chip: ChipSpec,
+) -> Hardware:
+    """Like `load_hardware`, but with tiles of the size of the chip's cores.
+
+    Accuracy then belongs to the same blocks of the layers as energy and latency. Presets take the
+    size of the chip; a file and settings must have it. Without a name, a known chip has its own
+    preset, and any other one the cells of the 64-core chip with as many of them per polarity, and
+    with converters of as many bits, as its file says.
+
+    Raises:
+        UserError: As `load_hardware`, or tiles and cores have different sizes.
+    """
+    if not isinstance(settings, Mapping):
+        settings = parse_settings(settings)
+    preset = name_or_file or CHIP_HARDWARE.get(chip.name)
+    if preset is None:
+        hardware = _as_the_chip_says(chip)
+    else:
+        hardware = load_hardware(preset)
+        if preset in HARDWARE:
+            hardware = _with_cores_of(chip, hardware)
+    with checking("--set"):
+        hardware = hardware_with(hardware, settings)
+    tile = hardware.tile
+    if (tile.rows, tile.columns) != (chip.rows, chip.columns):
+        raise UserError(
+            f"The tiles of the hardware must be as large as the cores of the chip, but "
+            f"{hardware.name} has {tile.rows} x {tile.columns} and {chip.name} has {chip.rows} x "
+            f"{chip.columns}: accuracy and cost would belong to different splits of the layers. "
+            f"Set `tile.rows = {chip.rows}` and `tile.columns = {chip.columns}` in the hardware, "
+            "or choose a chip with such cores."
+        )
+    return hardware
+
+
+def _with_cores_of(chip: ChipSpec, hardware: Hardware) -> Hardware:
+    tile = TileConfig(rows=chip.rows, columns=chip.columns)
+    if hardware.tile == tile:
+        return hardware
+    name = f"{hardware.name}, tiles of {tile.rows} x {tile.columns}"
+    return replace(hardware, name=name, tile=tile)
+
+
+def _as_the_chip_says(chip: ChipSpec) -> Hardware:
+    converters = chip.converters
+    bits = chip.performance[chip.default_read_mode].bits
+    polarity = chip.geometry.cells_per_polarity
+    device = HERMES_DEFAULT.device
+    if polarity is not None and polarity.value == 1:
+        device = PcmHermes(cells_per_polarity=1)
+    with checking(f"chip {chip.name}"):
+        return replace(
+            HERMES_DEFAULT,
+            name=f"cells of hermes on {chip.name}",
+            device=device,
+            tile=TileConfig(rows=chip.rows, columns=chip.columns),
+            converters=replace(
+                HERMES_DEFAULT.converters,
+                dac_bits=(bits or converters.dac_bits).value,
+                adc_bits=(bits or converters.adc_bits).value,
+            ),
+        )
 
 
 def load_hardware(

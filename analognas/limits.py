@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analognas.shapes import layer_shapes
-from analognas.simulator.chip import ChipSpec, count_cores, estimate_cost, place_layers
+from analognas.shapes import layer_shapes, place_architecture
+from analognas.simulator.chip import ChipSpec, count_cores, estimate_cost
 
 if TYPE_CHECKING:
     from analognas.search_spaces import Architecture, SearchSpace
@@ -52,12 +52,24 @@ def fits_limits(
         return False
     if space.multiplications(arch) > limits.max_multiplications:
         return False
-    shapes = layer_shapes(space, arch)
-    if count_cores(shapes, chip.rows, chip.columns, packed=chip.packed) > min(limits.max_cores, chip.cores):
+    if _cores(space, arch, chip) > min(limits.max_cores, chip.cores):
         return False
     if max_energy_nJ is None:
         return True
-    return estimate_cost(place_layers(shapes, chip), chip).energy_nJ <= max_energy_nJ
+    return _energy_nJ(space, arch, chip) <= max_energy_nJ
+
+
+def _cores(space: SearchSpace, arch: Architecture, chip: ChipSpec) -> int:
+    """Cores that a network needs; if its weights alone are too many, those that they would fill."""
+    shapes = layer_shapes(space, arch)
+    filled = -(-sum(shape.weights for shape in shapes) // (chip.rows * chip.columns))
+    if chip.packed and filled > chip.cores:
+        return filled  # packing thousands of blocks takes long and changes nothing
+    return count_cores(shapes, chip.rows, chip.columns, packed=chip.packed)
+
+
+def _energy_nJ(space: SearchSpace, arch: Architecture, chip: ChipSpec) -> float:
+    return estimate_cost(place_architecture(space, arch, chip), chip).energy_nJ
 
 
 def make_fits(
@@ -83,8 +95,7 @@ def usages(
     max_energy_nJ: float | None = None,
 ) -> tuple[Usage, ...]:
     """List what a network takes of every limited resource, whether it fits or not."""
-    shapes = layer_shapes(space, arch)
-    cores = count_cores(shapes, chip.rows, chip.columns, packed=chip.packed)
+    cores = _cores(space, arch, chip)
     used = [
         Usage("max_parameters", "parameters", float(space.parameters(arch)), limits.max_parameters),
         Usage(
@@ -99,11 +110,7 @@ def usages(
     ]
     if max_energy_nJ is not None:
         # A network that the chip cannot hold has no energy on it.
-        energy_nJ = (
-            estimate_cost(place_layers(shapes, chip), chip).energy_nJ
-            if cores <= chip.cores
-            else math.inf
-        )
+        energy_nJ = _energy_nJ(space, arch, chip) if cores <= chip.cores else math.inf
         used.append(Usage("max_energy_nJ", "nJ per inference", energy_nJ, max_energy_nJ))
     return tuple(used)
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from analognas.shapes import layer_shapes
-from analognas.simulator.chip import ChipSpec, Cost, estimate_cost, place_layers
+from analognas.shapes import place_architecture
+from analognas.simulator.chip import ChipSpec, Cost, estimate_cost
 from analognas.surrogates.feature_table import with_times
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def architecture_features(
         are the same for every space and chip.
     """
     names, matrix = space.encode(archs)
-    costs = (estimate_cost(place_layers(layer_shapes(space, arch), chip), chip) for arch in archs)
+    costs = (estimate_cost(place_architecture(space, arch, chip), chip) for arch in archs)
     on_chip = pd.DataFrame([_on_chip(cost) for cost in costs], columns=list(CHIP_COLUMNS))
     frame = pd.DataFrame(np.asarray(matrix), columns=list(names)).join(on_chip)
     return frame.set_index(pd.Index([arch.key for arch in archs], name="key"))

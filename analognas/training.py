@@ -92,7 +92,7 @@ def pick_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def train_network(  # noqa: PLR0913  (a seam: the six things a training run is made of)
+def train_network(  # noqa: PLR0913  (a seam: the things a training run is made of)
     space: SearchSpace,
     arch: Architecture,
     task: Task,
@@ -101,30 +101,51 @@ def train_network(  # noqa: PLR0913  (a seam: the six things a training run is m
     *,
     seed: int,
     device: str | torch.device = "cpu",
+    start: TrainedNetwork | None = None,
     progress: Progress | None = None,
 ) -> TrainedNetwork:
-    """Train `arch` from scratch on the training part of `task`, feeling the noise of `hardware`.
+    """Train `arch` on the training part of `task`, feeling the noise of `hardware`.
 
     Initial weights, order of the batches, augmentation and noise each have a random stream of their
-    own, derived from `seed` and the architecture's key.
+    own, derived from `seed` and the architecture's key; a second stage has others than the first.
+
+    Args:
+        space: Of the architecture.
+        arch: The network.
+        task: Its training part is used.
+        recipe: Schedule, and what is felt.
+        hardware: The tiles. If the recipe learns the gain of their ADCs, that of the result's
+            `analog` differs from it.
+        seed: Of all random streams.
+        device: Where to train.
+        start: A first stage whose weights to continue from, by default none.
+        progress: Told after every epoch.
 
     Raises:
-        ValueError: The recipe asks for a teacher; this training has none.
+        ValueError: The recipe asks for a teacher, and this training has none; or `start` is of
+            another architecture.
     """
     if recipe.hwa.distillation is not None:
         raise ValueError(
             f"`hwa.distillation` must be None, but got {recipe.hwa.distillation}. There is no "
             "teacher in this training; write a loop with `noisy_training` to use one."
         )
-    start = time.perf_counter()
+    if start is not None and start.architecture.key != arch.key:
+        raise ValueError(
+            f"`start` must be a training of {arch.key}, but it is one of {start.architecture.key}."
+        )
+    began = time.perf_counter()
     device = torch.device(device)
+    stage = arch.key if start is None else f"{arch.key}/second stage"
     network = space.build(arch, generator=spawn_generator(seed, arch.key, "weights"))
+    if start is not None:
+        network.load_state_dict(start.digital.state_dict())
     analog = to_analog(network, hardware).to(device).train()
-    noise = spawn_generator(seed, arch.key, "noise", device=device)
+    noise = spawn_generator(seed, stage, "noise", device=device)
     with noisy_training(analog, recipe.hwa, generator=noise) as session:
-        _fit(session, analog, task, recipe, path=(seed, arch.key), progress=progress)
+        _fit(session, analog, task, recipe, path=(seed, stage), progress=progress)
     analog.eval()
-    seconds = time.perf_counter() - start
+    seconds = time.perf_counter() - began
     return TrainedNetwork(space, arch, analog, recipe, seed, seconds)
 
 

@@ -37,7 +37,8 @@ class ConverterConfig:
     """DAC per row and ADC per column, in units of the normalised product (|w| <= 1, |x| <= 1).
 
     `n` bits are `2^n - 2` steps, symmetric about zero: LSB = 2 bound / (2^n - 2). `None` bits: no
-    quantisation and no clipping.
+    quantisation and no clipping. With one scale per layer (`mapping.scaling = "layer"`), the bound
+    is the gain S that all ADCs of a chip have in common; see `simulator.adc_gain`.
     """
 
     dac_bits: Annotated[int, Ge(2), Le(16)] | None = 8

@@ -1,6 +1,7 @@
 """Hardware-aware (HWA) training, usable in anyone's loop."""
 
 import logging
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -8,6 +9,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
+from analognas.simulator.adc_gain import adc_gain, set_adc_gain
 from analognas.simulator.devices import weight_spread
 from analognas.simulator.layers import AnalogLayer, AnalogModel, analog_layers
 from analognas.simulator.streams import NoiseStream, draw_root
@@ -19,19 +21,27 @@ logger = logging.getLogger(__name__)
 class TrainingSession:
     """A running hardware-aware training; made by `noisy_training`."""
 
-    def __init__(self, layers: Mapping[AnalogLayer, LayerTraining]) -> None:
+    def __init__(self, analog: AnalogModel, layers: Mapping[AnalogLayer, LayerTraining]) -> None:
+        self._analog = analog
         self._layers = layers
         self._start = [parameter.detach().clone() for parameter in self.parameters()]
         for layer, parts in layers.items():
             layer.start_training(parts)
 
     def parameters(self) -> list[nn.Parameter]:
-        """What is trained beside the network: learned output scales and weight limits.
+        """What is trained beside the network: output scales, weight limits, the ADCs' gain.
 
         They belong to `analog.parameters()` while the training lasts. An optimizer that was made
         before takes them with `add_param_group`.
         """
-        return [parameter for parts in self._layers.values() for parameter in parts.parameters()]
+        found = [parameter for parts in self._layers.values() for parameter in parts.parameters()]
+        return list(dict.fromkeys(found))  # the gain belongs to every layer
+
+    @property
+    def adc_gain(self) -> float | None:
+        """The learned `output_bound` at present; None if it is not learned."""
+        gains = [parts.log_adc_gain for parts in self._layers.values()]
+        return None if gains[0] is None else math.exp(float(gains[0].detach()))
 
     def step(self, *, progress: float) -> None:
         """Clip the weights and move the noise ramp; call after every step of the optimizer.
@@ -52,12 +62,16 @@ class TrainingSession:
         learned = self.parameters()
         if learned and all(map(torch.equal, learned, self._start)):
             logger.warning(
-                "Learned output scales or weight limits did not change. Make the optimizer inside "
-                "`noisy_training`, or add `session.parameters()` to it."
+                "Learned output scales, weight limits or gain did not change. Make the optimizer "
+                "inside `noisy_training`, or add `session.parameters()` to it."
             )
         for layer, parts in self._layers.items():
             _rewrite(layer, parts.final_weight)
             layer.stop_training()
+            if not parts.recipe.converters and layer.has_range:
+                layer.input_range.detach().fill_(math.nan)
+        if self.adc_gain is not None:
+            set_adc_gain(self._analog, self.adc_gain)
 
 
 @contextmanager
@@ -81,7 +95,9 @@ def noisy_training(
     noise. When it ends, also by an exception, the layers are plain again, and what was learned
     beside the weights is folded into them: weights beyond a learned limit are clipped, the
     transformation of `DorefaNoise` is applied, and an output scale multiplies its column. Apart
-    from that, the weights are those of the last step, bit for bit. The trained input ranges stay.
+    from that, the weights are those of the last step, bit for bit. The trained input ranges stay,
+    and a learned gain of the ADCs becomes the hardware's; after a training without converters, the
+    input ranges are NaN until they are calibrated.
 
     Args:
         analog: From `to_analog`, not programmed. Training usually starts from trained weights.
@@ -91,13 +107,22 @@ def noisy_training(
 
     Raises:
         TypeError: `analog` is not an analog model.
-        ValueError: It is programmed, or is being trained already.
+        ValueError: It is programmed, is being trained already, or a gain is to be learned and there
+            is not one to start from.
     """
     _check(analog, recipe)
     generator = torch.default_generator if generator is None else generator
     root = draw_root(generator)
+    gain = None
+    if recipe.adc_gain == "learned":
+        weight = next(layer.weight for _, layer in analog_layers(analog))
+        gain = nn.Parameter(weight.new_tensor([math.log(adc_gain(analog))]))
     session = TrainingSession(
-        {layer: _at_layer(layer, name, recipe, root) for name, layer in analog_layers(analog)}
+        analog,
+        {
+            layer: _at_layer(layer, name, recipe, root, gain)
+            for name, layer in analog_layers(analog)
+        },
     )
     mode = analog.training
     analog.train()
@@ -116,7 +141,9 @@ def _rewrite(layer: AnalogLayer, change: Callable[[Tensor], Tensor]) -> None:
         layer.weight.copy_(changed)
 
 
-def _at_layer(layer: AnalogLayer, name: str, recipe: HwaRecipe, root: int) -> LayerTraining:
+def _at_layer(
+    layer: AnalogLayer, name: str, recipe: HwaRecipe, root: int, gain: nn.Parameter | None
+) -> LayerTraining:
     weight = layer.weight
     table = None
     if isinstance(recipe.noise, CellNoise) and recipe.weight_noise > 0:
@@ -126,7 +153,9 @@ def _at_layer(layer: AnalogLayer, name: str, recipe: HwaRecipe, root: int) -> La
             noise = replace(recipe.noise, relative_to=layer.hardware.mapping.scaling)
             recipe = replace(recipe, noise=noise)
     stream = NoiseStream(root, name, "training", device=weight.device)
-    return LayerTraining(weight, recipe, layout=layer.product, stream=stream, table=table)
+    return LayerTraining(
+        weight, recipe, layout=layer.product, stream=stream, table=table, log_adc_gain=gain
+    )
 
 
 def _check(analog: AnalogModel, recipe: HwaRecipe) -> None:

@@ -17,6 +17,7 @@ from itertools import pairwise
 from typing import Literal
 
 from torch import nn
+from torch.nn.modules.conv import _ConvNd
 
 Split = Literal["balanced", "aligned"]
 
@@ -138,8 +139,10 @@ def layer_shape(name: str, module: nn.Module, *, mvms: int) -> LayerShape:
     """
     if isinstance(module, nn.Linear):
         return LayerShape(name, "linear", module.in_features, module.out_features, mvms=mvms)
-    if isinstance(module, nn.modules.conv._ConvNd):
-        kind = type(module).__name__.lower().replace("transpose", "_transpose")
+    if isinstance(module, _ConvNd):
+        # Of a subclass, torch's own kind.
+        own = next(kind for kind in type(module).__mro__ if kind.__module__ == _ConvNd.__module__)
+        kind = own.__name__.lower().replace("transpose", "_transpose")
         return LayerShape(
             name,
             kind,

@@ -28,13 +28,16 @@ from analognas.simulator.output_stage import (
 from analognas.simulator.quantizer import converter_steps, quantize_
 from analognas.simulator.streams import NoiseStream, gaussian_like
 
-# Drives in the layer's own arrangement and weights `(C, R)` to a contiguous `(M, C)` matrix.
+# Drives in the layer's own arrangement and weights `(C, R)` to a contiguous `(M, C)` matrix; those
+# of K chips and weights `(K, C, R)` to `(K, M, C)`. All effects broadcast over the chips.
 Multiply = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
 class TileReading:
-    """One chip's tile at one moment, ready to be read.
+    """One chip's tile at one moment, ready to be read, or the same tile of K chips.
+
+    Of several chips, everything has one more dimension in front, `(K, C, R)` and `(K, 1, C)`.
 
     Args:
         weight: `(C, R)` normalised.
@@ -207,7 +210,7 @@ def _currents(
         squared = multiply(drive.square(), magnitude)
     ir_drop = None
     if hardware.ir_drop.strength > 0:
-        rows = weight.shape[1]
+        rows = weight.shape[-1]
         profile = drop_profile(rows, device=weight.device, dtype=weight.dtype)
         ir_drop = IrDropTerms(
             current=multiply(drive.abs(), weight.abs()),
@@ -221,12 +224,12 @@ def _currents(
             product,
             ir_drop.current,
             ir_drop.profiled,
-            rows=weight.shape[1],
+            rows=weight.shape[-1],
             ir_drop=hardware.ir_drop,
         )
         ir_drop = None
     if variation is not None and (stage.voltage_offset_spread > 0 or stage.series_resistance > 0):
-        drive_sum = multiply(drive, torch.ones_like(weight[:1]))
+        drive_sum = multiply(drive, torch.ones_like(weight[..., :1, :]))
         voltage_offset_(product, drive_sum, stage, variation)
     return _Currents(product, squared, ir_drop)
 

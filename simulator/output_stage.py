@@ -125,7 +125,7 @@ def voltage_offset_(
 
     Args:
         y: `(M, C)` products.
-        drive_sum: `(M, 1)`, the sum S of the inputs of each product.
+        drive_sum: `(M, 1)` or `(M, C)`, the sum S of the inputs of each product.
         stage: Spreads and resistances.
         variation: The chip's draws.
     """

@@ -46,6 +46,31 @@ STANDARD_AIMC = replace(
     ir_drop=IrDrop(strength=1.0, conductance_ratio=1 / (0.35 * 5e-6)),
 )
 
+# AON-CiM, the chip of AnalogNets: Zhou et al., arXiv:2111.06503 (2021); IEEE Micro 42 (2022). One
+# PCM array holds a whole network and computes it layer by layer at 8, 6 or 4 bits, DAC and ADC
+# alike. The gain of its ADCs is one constant for all layers: `output_bound` is the S of `adc_gain`,
+# a design value that a training may choose (`HwaRecipe.adc_gain`). The size of the array and the
+# sharing of the gain are recalled, not verified; noise of the periphery and the S to start from are
+# those of the standard AIMC model. Drift is read one row at a time through the same ADCs: at 4 bits
+# a row alone reaches their first step with its largest weights only.
+AON_CIM_8BIT = Hardware(
+    name="aon_cim_8bit",
+    device=Pcm2019(),
+    converters=ConverterConfig(dac_bits=8, adc_bits=8, output_bound=10.0, output_noise=0.04),
+    tile=TileConfig(rows=1024, columns=512),
+    weight_read_noise=0.0175,
+    compensation="gdc",
+    mapping=ConductanceMapping(scaling="layer"),
+)
+AON_CIM_6BIT, AON_CIM_4BIT = (
+    replace(
+        AON_CIM_8BIT,
+        name=f"aon_cim_{bits}bit",
+        converters=replace(AON_CIM_8BIT.converters, dac_bits=bits, adc_bits=bits),
+    )
+    for bits in (6, 4)
+)
+
 # Input and output settings that IBM's open simulation toolkit has unless told otherwise: Rasch et
 # al., "A flexible and fast PyTorch toolkit for simulating training and inference on analog crossbar
 # arrays" (2021). Every vector is scaled by its largest input and repeated while an output clips.
@@ -104,6 +129,9 @@ HARDWARE: Mapping[str, Hardware] = {
     "hermes_one_cell": HERMES_ONE_CELL,
     "pcm_2019": PCM_2019,
     "standard_aimc": STANDARD_AIMC,
+    "aon_cim_8bit": AON_CIM_8BIT,
+    "aon_cim_6bit": AON_CIM_6BIT,
+    "aon_cim_4bit": AON_CIM_4BIT,
     "aihwkit_default": AIHWKIT_DEFAULT,
     "reram_wan": RERAM_WAN,
     "reram_cmo": RERAM_CMO,

@@ -1,7 +1,7 @@
 """A crossbar tile on many simulated chips: programmed, aged, read."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import torch
@@ -26,6 +26,8 @@ from analognas.simulator.programming import (
 from analognas.simulator.streams import NoiseStream, spawn_generator
 
 STATISTICAL = Statistical()
+
+Places = int | slice  # of one chip among those programmed, or of several to be read at once
 
 
 @dataclass(frozen=True)
@@ -151,23 +153,38 @@ class CrossbarTile(nn.Module):
         if self.hardware.compensation != "none":
             self.drift_gain = self.baseline / self._read_out(t_s, draws)
 
-    def digital_scale(self, chip: int) -> Tensor:
-        """Factor `(C,)` from normalised to logical outputs of the chip at place `chip`."""
-        return self.column_scale * self.drift_gain[chip] * self.digital_gain[chip]
+    def digital_scale(self, places: Places) -> Tensor:
+        """Factor from normalised to logical outputs, `(C,)` of a chip, `(K, C)` of several."""
+        return self.column_scale * self.drift_gain[places] * self.digital_gain[places]
 
-    def reading(self, chip: int, columns: Columns) -> TileReading:
-        """The tile of the chip at place `chip`, ready to be read with `columns`."""
-        variation = self.variations[chip] if self.variations else None
+    def reading(self, places: Places, columns: Columns) -> TileReading:
+        """The tile of the chips at `places`, ready to be read with `columns`."""
+        variation = self._variation(places)
         if variation is not None and self.hardware.output_stage.noise_spread > 0:
             per_unit = columns.gain
             columns = columns.changed(noise=variation.output_noise * per_unit)
-        reading = TileReading(self.weight[chip], columns, variation)
+        reading = TileReading(self.weight[places], columns, variation)
         circuit = self.hardware.circuit
         if circuit is None:
             return reading
         if circuit.idle == "held":
-            return replace(reading, wire_offset=self.wire_offset[chip])
-        return replace(reading, g_uS=self.g_uS[chip])
+            offset = self.wire_offset[places]
+            return replace(reading, wire_offset=offset if offset.dim() == 1 else offset[:, None])
+        return replace(reading, g_uS=self.g_uS[places])
+
+    def _variation(self, places: Places) -> ColumnVariation | None:
+        """Errors of the columns, `(C,)` of one chip, `(K, 1, C)` of several."""
+        if not self.variations:
+            return None
+        if isinstance(places, int):
+            return self.variations[places]
+        chips = self.variations[places]
+        return ColumnVariation(
+            **{
+                each.name: torch.stack([getattr(chip, each.name) for chip in chips])[:, None]
+                for each in fields(ColumnVariation)
+            }
+        )
 
     def make_chips(self, factory: Draws) -> None:
         """Draw what no programming changes: stuck cells and errors of the columns."""

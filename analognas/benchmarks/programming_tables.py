@@ -176,8 +176,7 @@ def _network(report: ProgrammingReport) -> Table:
         f"{network.test_images} test images, digital accuracy {100 * network.digital_accuracy:.2f} "
         f"%. In %, mean over {network.chips} chips and its 95 % interval over chips; one "
         "factor per tile compensates drift: `gdc` refers to a read-out after programming and keeps "
-        "errors of scale, `gdc_exact` to the exact weights and removes them too. `gdp` never takes "
-        f"more pulses than `{FINE}` on any tile. One image is "
+        "errors of scale, `gdc_exact` to the exact weights and removes them too. One image is "
         f"{100 / network.test_images:.2f} points: an interval over chips says nothing about other "
         "images.",
         ("hardware", "method", *times, "pulses / cell"),

@@ -22,13 +22,13 @@ from analognas.benchmarks.contestants import (
 from analognas.benchmarks.measuring import MeasurementSetting, measure_all
 from analognas.benchmarks.tables import Benchmark, BenchmarkRow, records, to_markdown
 from analognas.files import write_text
-from analognas.hardware_choice import load_hardware
+from analognas.hardware_choice import hardware_for_chip
 from analognas.labelling.job import TaskChoice
 from analognas.limits import make_fits
 from analognas.search_spaces import make_space
 from analognas.searching.config import SearchConfig
 from analognas.simulator import SIMULATOR_VERSION
-from analognas.simulator.chip import load_chip
+from analognas.simulator.chip import cost_scope, load_chip
 from analognas.tasks import load_task
 from analognas.training import FULL_RECIPE, Progress, pick_device
 
@@ -67,7 +67,7 @@ def run_benchmark(
     task = load_task(search.task, split=search.split, data=search.data, words=search.words)
     space = make_space(search.space, input_shape=task.input_shape, n_classes=task.n_classes)
     chip = load_chip(search.chip)
-    hardware = load_hardware(search.hardware, search.overrides)
+    hardware = hardware_for_chip(search.hardware, search.overrides, chip)
     fits = make_fits(space, task.limits, chip)
     found, basis = searched(search, config.folder / "search", progress, random=False)
     drawn, _ = searched(search, config.folder / "random", progress, random=True)
@@ -118,6 +118,7 @@ def run_benchmark(
             )
             for contestant in contestants
         ),
+        scope=cost_scope(chip),
     )
     write_text(out, to_markdown(benchmark))
     write_text(out.with_suffix(".csv"), pd.DataFrame(records(benchmark)).to_csv(index=False))

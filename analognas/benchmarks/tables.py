@@ -17,7 +17,6 @@ from analognas.benchmarks.statistics import (
     spread_at,
 )
 from analognas.records import EVALUATION_TIMES_S, ONE_DAY_S
-from analognas.simulator.chip import COST_SCOPE
 
 
 @dataclass(frozen=True)
@@ -40,6 +39,7 @@ class Benchmark:
     command: str
     facts: Mapping[str, str]  # data, split, seeds, versions ...
     rows: tuple[BenchmarkRow, ...]
+    scope: str  # what the modelled costs cover
 
 
 def records(benchmark: Benchmark) -> list[dict[str, Any]]:
@@ -80,7 +80,7 @@ def to_markdown(benchmark: Benchmark) -> str:
         "Accuracy in %, mean ± standard deviation over all chips of all trainings. Predicted: by "
         "the surrogate, before training. Simulated: trained networks on simulated chips, test "
         "part. "
-        f"Modelled: {COST_SCOPE}",
+        f"Modelled: {benchmark.scope}",
         _accuracy_table(benchmark),
         "## Where the search loses",
         _losses(benchmark),

@@ -11,8 +11,10 @@ from analognas.cli.analyze import analyze_app
 from analognas.cli.bench import bench_app
 from analognas.cli.chips import chips_app
 from analognas.cli.data import data_app
+from analognas.cli.deploy import deploy
 from analognas.cli.door import Door
 from analognas.cli.evaluate import evaluate
+from analognas.cli.explore_chip import explore_chip
 from analognas.cli.export import export
 from analognas.cli.label import label
 from analognas.cli.output import say
@@ -36,6 +38,8 @@ COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
     (LOOK, tasks),
     (LOOK, spaces),
     (MEASURE, evaluate),
+    (MEASURE, deploy),
+    (MEASURE, explore_chip),
     (MEASURE, label),
 )
 
@@ -65,7 +69,7 @@ def build_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     for panel, command in COMMANDS:
-        built.command(command.__name__, rich_help_panel=panel)(command)
+        built.command(command.__name__.replace("_", "-"), rich_help_panel=panel)(command)
     for panel, name, group in GROUPS:
         built.add_typer(group, name=name, rich_help_panel=panel)
     return built

@@ -267,3 +267,55 @@ def chip(
         say(f"Written: {out} and {data}.")
     if report.failures:
         raise RunFailed(f"Figures do not follow: {'; '.join(report.failures)}.")
+
+
+@bench_app.command()
+def analognets(
+    out: Annotated[Path, typer.Option(help="Page to write (.md); a .json is put beside it.")],
+    folder: Annotated[
+        Path, typer.Option(help="Folder for what is finished; the same command continues.")
+    ],
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of keyword recordings (default: spoken digits).")
+    ] = None,
+    words: Annotated[str | None, typer.Option(help="Keywords in --data: yes,no,zoom in")] = None,
+    split: Annotated[str | None, typer.Option(help="How the data are cut; see `tasks`.")] = None,
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs of each of the two stages.")] = 30,
+    chips: Annotated[int, typer.Option(min=2, help="Simulated chips per training.")] = 10,
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings of every row.")] = 2,
+    workers: Annotated[int, typer.Option(min=1, help="Parallel processes of one thread.")] = 2,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Train as AnalogNets do, part by part: noise, one ADC gain, no depthwise layers.
+
+    On simulated chips of AON-CiM at 8, 6 and 4 bits. The page keeps the cases in which the ADC
+    constraint in training loses.
+    """
+    import sys
+
+    from analognas.benchmarks.analognets import AnalogNetsConfig, run_analognets, write_page
+    from analognas.benchmarks.analognets_page import tables, to_json, verdict
+    from analognas.benchmarks.analognets_work import Effort
+    from analognas.benchmarks.running import command_of
+    from analognas.cli.output import progress, say, show_json, show_table
+    from analognas.labelling.job import TaskChoice
+
+    config = AnalogNetsConfig(
+        task=TaskChoice(
+            "kws", split, str(data) if data else None, tuple(words.split(",")) if words else None
+        ),
+        folder=folder,
+        effort=Effort(epochs=epochs, chips=chips, seeds=tuple(range(seeds))),
+        workers=workers,
+        command=command_of(sys.argv[1:]),
+    )
+    with progress("AnalogNets training") as bar:
+        report = run_analognets(config, bar.update)
+    if json:
+        show_json(to_json(report))
+    else:
+        for table in tables(report):
+            show_table(table.title, table.columns, table.rows, note=table.note)
+        say(verdict(report))
+    written = write_page(report, out)
+    say(f"Written: {out} and {written}.")

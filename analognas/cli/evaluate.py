@@ -19,7 +19,11 @@ def evaluate(
     ] = "validation",
     chip: Annotated[str, typer.Option(help="Chip: name or TOML file.")] = "hermes",
     hardware: Annotated[
-        str | None, typer.Option(help="Analog hardware: a preset or a TOML file.")
+        str | None,
+        typer.Option(
+            help="Analog hardware, its tiles as large as the chip's cores: a preset or a TOML "
+            "file. Default: that of the chip."
+        ),
     ] = None,
     set_: Annotated[
         list[str] | None,
@@ -46,9 +50,9 @@ def evaluate(
     and spread over the chips, and what an inference costs.
     """
     from analognas.cli.output import progress, show_json, show_table
-    from analognas.evaluating import EvaluationRequest, evaluate_request
+    from analognas.evaluating import EvaluationRequest, evaluate_request, placement_of
     from analognas.records import EVALUATION_TIMES_S
-    from analognas.simulator.chip import COST_SCOPE
+    from analognas.simulator.chip import cost_scope, load_chip
     from analognas.tasks import load_task
 
     request = EvaluationRequest(
@@ -77,7 +81,7 @@ def evaluate(
         )
     ]
     rows.insert(0, ["without analog effects", result.digital_accuracy, None, None, "digital"])
-    cost = result.cost
+    cost, placed_on = result.cost, load_chip(chip)
     show_table(
         f"{result.key}: {loaded.title}, {part} part, {analog.chips} chips, seed {seed}",
         ("time after programming", "accuracy", "sd over chips", analog.low_name, "kind"),
@@ -85,7 +89,9 @@ def evaluate(
         formats={"accuracy": ".4f", "sd over chips": ".4f", analog.low_name: ".4f"},
         note=(
             f"{result.parameters:,} parameters, {result.multiplications:,} multiplications; "
-            f"modelled on {cost.chip} ({cost.read_mode}): {cost.cores} cores, "
-            f"{cost.energy_nJ:,.0f} nJ, {cost.latency_us:,.1f} us. {COST_SCOPE}"
+            f"modelled on {cost.chip} ({cost.read_mode}): {cost.cores} "
+            f"core{'s' * (cost.cores != 1)}, {cost.energy_nJ:,.0f} nJ, {cost.latency_us:,.1f} us. "
+            f"{placement_of(result, loaded, placed_on).summary()} "
+            f"{cost_scope(placed_on, cost.read_mode)}"
         ),
     )

@@ -15,17 +15,16 @@ def report(
 ) -> None:
     """Write report.html from the files of a run, and show its networks."""
     from analognas.cli.output import say, show_json, show_table
-    from analognas.deployment.bundle import read_bundles
-    from analognas.deployment.winners import FOLDER
     from analognas.reporting import write_figures, write_report
+    from analognas.reporting.contents import read_run
     from analognas.reporting.tables import TERMINAL_FORMATS, network_records
-    from analognas.simulator.chip import COST_SCOPE
 
     path = write_report(run)
     if figures is not None:
         for figure in write_figures(run, figures):
             say(f"Written to {figure}.")
-    records = network_records(read_bundles(run / FOLDER))
+    contents = read_run(run)
+    records = network_records(contents.bundles)
     if json:
         show_json(records)
     else:
@@ -33,7 +32,7 @@ def report(
             f"Networks of {run}, accuracy on the test part",
             tuple(TERMINAL_FORMATS),
             [[record[column] for column in TERMINAL_FORMATS] for record in records],
-            note=COST_SCOPE,
+            note=contents.scope,
             formats=TERMINAL_FORMATS,
         )
     say(f"Written to {path}.")

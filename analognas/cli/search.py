@@ -24,7 +24,11 @@ def search(
     space: Annotated[str, typer.Option(help="Search space: tinyml, conv, resnet.")] = "tinyml",
     chip: Annotated[str, typer.Option(help="Chip: a name or a TOML file.")] = "hermes",
     hardware: Annotated[
-        str | None, typer.Option(help="Hardware to simulate: a name or a TOML file.")
+        str | None,
+        typer.Option(
+            help="Hardware to simulate, its tiles as large as the chip's cores: a name or a TOML "
+            "file. Default: that of the chip."
+        ),
     ] = None,
     settings: Annotated[
         list[str] | None,
@@ -149,7 +153,6 @@ def show_result(result: SearchResult, *, as_json: bool) -> None:
     """Print the front of a search, and what its trained winners reached."""
     from analognas.cli.output import say, show_json, show_table
     from analognas.searching import OBJECTIVES
-    from analognas.simulator.chip import COST_SCOPE
 
     optimised = result.config.objectives
     names = [*optimised, *(n for n in ("accuracy@1day", "energy", "cores") if n not in optimised)]
@@ -166,6 +169,7 @@ def show_result(result: SearchResult, *, as_json: bool) -> None:
                 "networks": result.networks,
                 "seconds": round(result.seconds, 3),
                 "basis": result.basis,
+                "costs": result.scope,
                 "warnings": result.warnings,
                 "front": [dict(zip(columns, row, strict=True)) for row in rows],
                 "winners": trained,
@@ -180,11 +184,11 @@ def show_result(result: SearchResult, *, as_json: bool) -> None:
         f"Front of {result.networks} networks, scored in {result.seconds:.0f} s",
         columns,
         rows,
-        note=f"{result.basis} {COST_SCOPE}",
+        note=f"{result.basis} {result.scope}",
         formats=formats,
     )
     if trained:
-        show_trained(trained)
+        show_trained(trained, result.scope)
     for warning in result.warnings:
         say(f"note: {warning}")
     say(f"Everything is in {result.directory}.")
@@ -200,16 +204,15 @@ def trained_records(result: SearchResult) -> Sequence[Mapping[str, object]]:
     return network_records([read_bundle(folder) for folder in result.bundles])
 
 
-def show_trained(records: Sequence[Mapping[str, object]]) -> None:
+def show_trained(records: Sequence[Mapping[str, object]], scope: str) -> None:
     """Print what the trained networks reached on the simulated chips."""
     from analognas.cli.output import show_table
     from analognas.reporting.tables import TERMINAL_FORMATS
-    from analognas.simulator.chip import COST_SCOPE
 
     show_table(
         "Trained, put on simulated chips and aged: accuracy on the test part",
         tuple(TERMINAL_FORMATS),
         [[record[column] for column in TERMINAL_FORMATS] for record in records],
-        note=COST_SCOPE,
+        note=scope,
         formats=TERMINAL_FORMATS,
     )

@@ -29,7 +29,8 @@ COST = "cost.csv"
 PICK = "pick.json"
 EVALUATION = "evaluation.json"
 README = "README.txt"
-TOTAL = "total"  # the last row of the cost table
+DIGITAL = "digital steps"  # a row of the cost table on chips that charge them
+TOTAL = "total"  # the last row
 FILES = (ARCHITECTURE, WEIGHTS, NETWORK, PLACEMENT, ACCURACY, COST, PICK, EVALUATION, README)
 
 
@@ -89,6 +90,11 @@ class Bundle:
     @property
     def key(self) -> str:
         return self.evaluation.key
+
+    @property
+    def scope(self) -> str:
+        """What the modelled costs cover."""
+        return str(self.layers[0].get("scope", "")) if self.layers else ""
 
     @property
     def title(self) -> str:

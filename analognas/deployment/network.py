@@ -22,7 +22,7 @@ from analognas.deployment.readme import describe
 from analognas.errors import UserError
 from analognas.evaluation import evaluate_trained
 from analognas.files import write_bytes, write_text
-from analognas.simulator.chip import COST_SCOPE, LayerCost, estimate_cost, place
+from analognas.simulator.chip import LayerCost, cost_scope, estimate_cost, place
 from analognas.training import FULL_RECIPE, TrainingRecipe, train_network
 
 if TYPE_CHECKING:
@@ -177,18 +177,23 @@ def deploy_network(
         report(1, 1, f"on {setting.chips} simulated chips")
         evaluation = setting.methods.measure(setting, trained)
         with files.writing_folder(folder) as unfinished:
-            write_bundle(unfinished, setting, trained, evaluation)
+            placement = write_bundle(unfinished, setting, trained, evaluation)
             origin = _origin(pick, baseline)
+            scope = cost_scope(setting.chip, evaluation.cost.read_mode)
             files.write_json(unfinished / files.PICK, origin.to_dict())
-            write_text(unfinished / files.README, describe(origin, evaluation))
+            write_text(unfinished / files.README, describe(origin, evaluation, placement, scope))
     if progress is not None:
         progress(100, 100, f"{pick.name}: done")
 
 
 def write_bundle(
     folder: Path, setting: Deployment, trained: Trained, evaluation: Evaluation
-) -> None:
-    """Write what a trained network is, what it costs and how it did into `folder`."""
+) -> Placement:
+    """Write what a trained network is, what it costs and how it did into `folder`.
+
+    Returns:
+        Where it lies on the chip.
+    """
     network = trained.digital.to("cpu")
     placement = place(network, setting.task.input_shape, setting.chip)
     files.write_json(folder / files.ARCHITECTURE, evaluation.architecture)
@@ -198,6 +203,7 @@ def write_bundle(
     files.write_table(folder / files.ACCURACY, *files.accuracy_table(evaluation.analog))
     files.write_table(folder / files.COST, *_cost_table(placement, setting.chip))
     files.write_json(folder / files.EVALUATION, evaluation.to_dict())
+    return placement
 
 
 def is_finished(folder: Path, setting: Deployment, pick: Pick) -> bool:
@@ -244,12 +250,21 @@ def _float32(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 
 def _cost_table(placement: Placement, chip: ChipSpec) -> tuple[list[str], list[list[object]]]:
-    """One row a layer, the total in the last row; every row says what its numbers cover."""
+    """One row a layer, one for all charged digital steps, the total in the last row.
+
+    Every row says what its numbers cover.
+    """
     cost = estimate_cost(placement, chip)
     columns = [column.name for column in fields(LayerCost)]
     total = {**asdict(cost), "layer": files.TOTAL, "mvms": sum(one.mvms for one in cost.layers)}
     rows: list[list[object]] = []
-    for record in (*(asdict(layer) for layer in cost.layers), total):
+    steps = {
+        "layer": files.DIGITAL,
+        "energy_nJ": sum(step.energy_nJ or 0.0 for step in cost.digital),
+        "latency_us": sum(step.latency_us for step in cost.digital),
+    }
+    charged = [steps] if steps["energy_nJ"] or steps["latency_us"] else []
+    for record in (*(asdict(layer) for layer in cost.layers), *charged, total):
         values = [record.get(column, "") for column in columns]
-        rows.append([*values, cost.chip, cost.read_mode, cost.kind, COST_SCOPE])
+        rows.append([*values, cost.chip, cost.read_mode, cost.kind, cost.scope])
     return [*columns, "chip", "read_mode", "kind", "scope"], rows

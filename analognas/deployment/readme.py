@@ -8,7 +8,7 @@ from analognas import __version__
 from analognas.deployment import bundle as files
 from analognas.deployment.bundle import Origin
 from analognas.records import EVALUATION_TIMES_S, Evaluation
-from analognas.simulator.chip import COST_SCOPE
+from analognas.simulator.chip import Placement
 
 FILE_TEXTS: Mapping[str, str] = {
     files.ARCHITECTURE: "the network's layers; input of `analognas evaluate`",
@@ -22,8 +22,15 @@ FILE_TEXTS: Mapping[str, str] = {
 }
 
 
-def describe(origin: Origin, evaluation: Evaluation) -> str:
-    """Say in plain text what a bundle holds and how good the network is."""
+def describe(origin: Origin, evaluation: Evaluation, placement: Placement, scope: str) -> str:
+    """Say in plain text what a bundle holds and how good the network is.
+
+    Args:
+        origin: What the network was picked for.
+        evaluation: How it did.
+        placement: Of the network on its chip.
+        scope: What the modelled costs cover.
+    """
     cost, analog = evaluation.cost, evaluation.analog
     names = {t_s: name for name, t_s in EVALUATION_TIMES_S.items()}
     lines = [
@@ -56,7 +63,9 @@ def describe(origin: Origin, evaluation: Evaluation) -> str:
         f"energy     {cost.energy_nJ:.1f} nJ per inference (modelled, {cost.read_mode} reads)",
         f"latency    {cost.latency_us:.2f} us per inference (modelled)",
         "",
-        COST_SCOPE,
+        f"Placement: {placement.summary()}",
+        "",
+        scope,
         "",
         *(f"{name:<24}{text}" for name, text in FILE_TEXTS.items()),
     ]

@@ -20,8 +20,8 @@ from analognas.deployment.network import (
     is_finished,
 )
 from analognas.deployment.processes import run_in_processes
-from analognas.shapes import layer_shapes
-from analognas.simulator.chip import PlacementError, place_layers
+from analognas.shapes import place_architecture
+from analognas.simulator.chip import PlacementError
 
 if TYPE_CHECKING:
     from analognas.search_spaces import Architecture
@@ -98,7 +98,7 @@ def named_baselines(setting: Deployment, predict: Predict | None = None) -> tupl
     found: list[Pick] = []
     for name, arch in setting.space.named.items():
         try:
-            place_layers(layer_shapes(setting.space, arch), setting.chip)
+            place_architecture(setting.space, arch, setting.chip)
         except PlacementError as error:
             logger.warning("%s is left out of the baselines: %s", name, error)
             continue

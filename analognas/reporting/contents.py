@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,10 @@ import pandas as pd
 
 from analognas.deployment.bundle import Bundle, read_bundles
 from analognas.deployment.winners import FOLDER
-from analognas.errors import UserError
+from analognas.errors import UserError, checking
 from analognas.searching.config import SearchConfig
 from analognas.searching.run_directory import RunDirectory
+from analognas.simulator.chip import cost_scope, load_chip
 
 # Settings whose flag is not simply the name of the setting.
 FLAGS = {
@@ -41,6 +42,7 @@ class RunContents:
     candidates: pd.DataFrame
     search_seconds: float
     bundles: tuple[Bundle, ...]
+    scope: str  # what the modelled costs cover
 
     @property
     def title(self) -> str:
@@ -79,6 +81,7 @@ def read_run(path: Path) -> RunContents:
     config = run.config()
     batches = run.journal.read()
     front = _front_keys(run.front_path)
+    bundles = read_bundles(path / FOLDER)
     candidates = pd.DataFrame(
         [
             (
@@ -99,7 +102,8 @@ def read_run(path: Path) -> RunContents:
         provenance=run.provenance() if run.provenance_path.exists() else {},
         candidates=candidates,
         search_seconds=sum(batch.seconds for batch in batches),
-        bundles=read_bundles(path / FOLDER),
+        bundles=bundles,
+        scope=_scope(run, bundles),
     )
 
 
@@ -122,6 +126,16 @@ def command_line(config: SearchConfig) -> str:
         else:
             words += [flag, str(value)]
     return shlex.join(words)
+
+
+def _scope(run: RunDirectory, bundles: Sequence[Bundle]) -> str:
+    """As the bundles say; before there are any, as the chip of the run has it."""
+    if bundles:
+        return bundles[0].scope
+    if not run.chip_path.exists():
+        return ""
+    with checking("chip"):
+        return cost_scope(load_chip(run.chip_path))
 
 
 def _front_keys(path: Path) -> frozenset[str]:

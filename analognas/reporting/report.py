@@ -25,7 +25,6 @@ from analognas.reporting.wording import (
     time_name,
     warnings,
 )
-from analognas.simulator.chip import COST_SCOPE
 
 NAME = "report.html"
 TEMPLATE = "report.html.j2"
@@ -75,7 +74,7 @@ def render_report(run: RunContents) -> str:
         figures=dict.fromkeys(FIGURES, Markup())
         | {name: inline(*figure) for name, figure in _figures(run, shown).items()},
         thinned=_thinned(run),
-        scope=COST_SCOPE,
+        scope=run.scope,
         basis=run.basis,
         split=run.split,
         command=command_line(run.config),

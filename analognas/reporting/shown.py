@@ -9,10 +9,12 @@ from typing import Any
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from analognas.deployment.bundle import PLACEMENT, TOTAL, Bundle, PredictedAccuracy
+from analognas.deployment.bundle import DIGITAL, PLACEMENT, TOTAL, Bundle, PredictedAccuracy
 from analognas.deployment.winners import FOLDER
 from analognas.records import ONE_DAY_S
-from analognas.reporting.figures import Prediction, ShownNetwork, network_styles, plot_chip
+from analognas.reporting.chip_figure import plot_chip
+from analognas.reporting.figures import Prediction, ShownNetwork, network_styles
+from analognas.reporting.layer_words import describe_layer
 from analognas.reporting.style import VARIABLES, layer_colours, to_svg
 from analognas.reporting.wording import TIMES, grouped, percent, points, significant
 from analognas.simulator.chip import Placement
@@ -80,6 +82,10 @@ def _entry(bundle: Bundle, network: ShownNetwork) -> dict[str, Any]:
         "parameters": grouped(evaluation.parameters),
         "used": placement.used_cores,
         "cores": placement.chip_cores,
+        "summary": placement.summary(),
+        "square": placement.rows == placement.columns,
+        "shared": len({(held.core, held.layer) for held in placement.cores}) > placement.used_cores,
+        "replicated": any(held.replica for held in placement.cores),
         "utilisation": percent(cost.utilisation_fraction),
         "energy_uJ": significant(cost.energy_nJ / 1e3),
         "latency_us": significant(cost.latency_us),
@@ -91,6 +97,7 @@ def _entry(bundle: Bundle, network: ShownNetwork) -> dict[str, Any]:
             plot_chip(placement), f"Cores of the chip that {network.name} uses, coloured by layer"
         ),
         "layers": _layers(bundle, placement),
+        "digital_steps": _digital(bundle),
         "total_mvms": grouped(sum(layer.mvms for layer in placement.layers)),
     }
 
@@ -115,7 +122,7 @@ def _moment(mean: float, sd: float, said: PredictedAccuracy | None) -> Moment:
 
 def _layers(bundle: Bundle, placement: Placement) -> list[dict[str, Any]]:
     shapes = {shape.name: shape for shape in placement.layers}
-    rows = [row for row in bundle.layers if row["layer"] != TOTAL]
+    rows = [row for row in bundle.layers if row["layer"] not in (DIGITAL, TOTAL)]
     whole = bundle.evaluation.cost.energy_nJ
     return [
         _layer(number, row, shapes[row["layer"]], whole) | {"colour": colour}
@@ -125,29 +132,31 @@ def _layers(bundle: Bundle, placement: Placement) -> list[dict[str, Any]]:
     ]
 
 
+def _digital(bundle: Bundle) -> dict[str, str] | None:
+    """What the digital steps take together, if the chip file says it."""
+    row = next((row for row in bundle.layers if row["layer"] == DIGITAL), None)
+    return None if row is None else _cost(row, bundle.evaluation.cost.energy_nJ)
+
+
 def _layer(
     number: int, row: Mapping[str, str], shape: LayerShape, whole_nJ: float
 ) -> dict[str, Any]:
-    energy_nJ = float(row["energy_nJ"])
     return {
         "number": number,
         "name": shape.name,
-        "what": _describe(shape),
+        "what": describe_layer(shape),
         "matrix": f"{shape.rows} {TIMES} {shape.columns}",
         "cores": row["cores"],
         "used": percent(float(row["utilisation_fraction"])),
         "mvms": grouped(shape.mvms),
+        **_cost(row, whole_nJ),
+    }
+
+
+def _cost(row: Mapping[str, str], whole_nJ: float) -> dict[str, str]:
+    energy_nJ = float(row["energy_nJ"])
+    return {
         "energy_uJ": f"{energy_nJ / 1e3:.2f}",
         "share": f"{100 * energy_nJ / whole_nJ:.1f}" if whole_nJ else "0",
         "latency_us": f"{float(row['latency_us']):.2f}",
     }
-
-
-def _describe(shape: LayerShape) -> str:
-    if shape.kind == "linear":
-        return "linear"
-    height, width = shape.kernel
-    if shape.groups > 1:
-        kind = "depthwise" if shape.groups == shape.in_channels else f"{shape.groups} groups"
-        return f"{height}{TIMES}{width} {kind}"
-    return f"{height}{TIMES}{width} conv"

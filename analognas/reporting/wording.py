@@ -86,13 +86,17 @@ def summary_sentences(bundles: Sequence[Bundle]) -> tuple[str, ...]:
         f"and on {mean_and_sd(analog, last_s)} after {time_name(last_s)}, simulated on "
         f"{analog.chips} chips; without any analog effect the same weights reach "
         f"{percent(evaluation.digital_accuracy)}{NO_BREAK}%.",
-        f"It takes {evaluation.cost.cores} cores of the chip, {grouped(evaluation.parameters)} "
+        f"It takes {_cores(evaluation.cost.cores)} of the chip, {grouped(evaluation.parameters)} "
         f"parameters and a modelled {significant(evaluation.cost.energy_nJ / 1e3)}{NO_BREAK}μJ and "
         f"{significant(evaluation.cost.latency_us)}{NO_BREAK}μs per inference.",
     ]
     if baselines:
         sentences.append(_against_baselines(picks, baselines))
     return tuple(sentences)
+
+
+def _cores(count: int) -> str:
+    return "1 core" if count == 1 else f"{count} cores"
 
 
 def _against_baselines(picks: Sequence[Bundle], baselines: Sequence[Bundle]) -> str:

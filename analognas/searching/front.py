@@ -16,7 +16,6 @@ from analognas.errors import UserError
 from analognas.files import write_text
 from analognas.searching.candidates import Candidate
 from analognas.searching.objectives import OBJECTIVES, Objective
-from analognas.simulator.chip import COST_SCOPE
 
 MARGIN = 0.05  # picks are at most this much less accurate (predicted) than the best of the front
 ACCURACY = "accuracy@1day"
@@ -176,7 +175,12 @@ def distances_to_ideal(front: Sequence[FrontRecord], objectives: Sequence[Object
 
 
 def write_front(
-    path: Path, front: Sequence[FrontRecord], objectives: Sequence[Objective], basis: str
+    path: Path,
+    front: Sequence[FrontRecord],
+    objectives: Sequence[Objective],
+    *,
+    basis: str,
+    scope: str,
 ) -> None:
     """Write the front as CSV: one row per network, every heading with unit and origin.
 
@@ -185,6 +189,7 @@ def write_front(
         front: Members in the order of their rows.
         objectives: Those of the search; they stand first and are marked as such.
         basis: One sentence on where the predictions come from, repeated in every row.
+        scope: What the costs cover, likewise.
     """
     optimised = [objective.name for objective in objectives]
     names = [*optimised, *(name for name in OBJECTIVES if name not in optimised)]
@@ -194,5 +199,5 @@ def write_front(
     writer.writerow(["key", "picked for", *headings, "predictions", "costs"])
     for member in front:
         scores = [repr(round(member.scores[name], 6)) for name in names]
-        writer.writerow([member.key, "+".join(member.picks), *scores, basis, COST_SCOPE])
+        writer.writerow([member.key, "+".join(member.picks), *scores, basis, scope])
     write_text(path, buffer.getvalue())

@@ -37,7 +37,8 @@ def plan_search(config: SearchConfig) -> dict[str, Any]:
     return {
         "task": setup.task.title,
         "space": f"{config.space}, {setup.space.count():,} networks",
-        "chip": f"{setup.chip.name}, {setup.chip.cores} cores",
+        "chip": f"{setup.chip.name}, {setup.chip.cores} core{'s' * (setup.chip.cores > 1)} of "
+        f"{setup.chip.rows} x {setup.chip.columns}",
         "hardware": f"{setup.hardware.name} ({setup.hardware.hash})",
         "objectives": ", ".join(f"{o.direction} {o.heading}" for o in setup.objectives),
         "limits": ", ".join(f"{name} = {value:,}" for name, value in limits.items()),

@@ -49,6 +49,10 @@ class RunDirectory:
         return self.path / "hardware.toml"
 
     @property
+    def chip_path(self) -> Path:
+        return self.path / "chip.toml"
+
+    @property
     def front_path(self) -> Path:
         return self.path / "front.csv"
 

@@ -53,6 +53,7 @@ class SearchResult:
     networks: int  # different ones that were scored
     seconds: float  # of proposing and scoring
     basis: str  # one sentence on where the predictions come from
+    scope: str  # what the modelled costs cover
     warnings: tuple[str, ...]
 
 
@@ -157,6 +158,7 @@ def _search(run: RunDirectory, setup: SearchSetup, progress: Progress | None) ->
         networks=len(loop.candidates),
         seconds=loop.seconds,
         basis=setup.chosen.basis,
+        scope=setup.scope,
         warnings=setup.warnings,
     )
 
@@ -165,7 +167,9 @@ def write_results(run: RunDirectory, setup: SearchSetup) -> tuple[FrontRecord, .
     """Write the front of everything in the journal, as CSV and as a study for optuna-dashboard."""
     candidates = [one for batch in run.journal.read() for one in batch.candidates]
     front = read_front(run)
-    write_front(run.front_path, front, setup.objectives, setup.chosen.basis)
+    write_front(
+        run.front_path, front, setup.objectives, basis=setup.chosen.basis, scope=setup.scope
+    )
     members = {member.key for member in front}
     write_study(
         run.study_path,

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from analognas.searching.objectives import OBJECTIVES, TIMES_S
-from analognas.shapes import layer_shapes
-from analognas.simulator.chip import ChipSpec, estimate_cost, place_layers
+from analognas.shapes import place_architecture
+from analognas.simulator.chip import ChipSpec, estimate_cost
 from analognas.surrogates.feature_table import with_times
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class SurrogateScorer:
         low = np.clip(low_rows, 0.0, 1.0).reshape(shape)
         rows: list[Scores] = []
         for index, arch in enumerate(archs):
-            cost = estimate_cost(place_layers(layer_shapes(self.space, arch), self.chip), self.chip)
+            cost = estimate_cost(place_architecture(self.space, arch, self.chip), self.chip)
             row = {f"accuracy@{word}": float(mean[index, t]) for word, t in times.items()} | {
                 "accuracy-low@1day": float(low[index, times["1day"]]),
                 "drop": float(mean[index, times["1s"]] - mean[index, times["1month"]]),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analognas.errors import UserError, checking
-from analognas.hardware_choice import load_hardware
+from analognas.hardware_choice import hardware_for_chip, load_hardware
 from analognas.limits import make_fits, tightest_limit
 from analognas.search_spaces import make_space
 from analognas.searching.config import SearchConfig
@@ -19,7 +19,7 @@ from analognas.searching.scoring import SurrogateScorer
 from analognas.searching.strategies import Problem, Strategy, batch_generator
 from analognas.searching.surrogate_choice import ChosenSurrogate, choose_surrogate
 from analognas.simulator import SIMULATOR_VERSION, Hardware
-from analognas.simulator.chip import load_chip
+from analognas.simulator.chip import cost_scope, load_chip
 from analognas.surrogate_features import architecture_features
 from analognas.tasks import Limits, Task, load_task
 
@@ -64,15 +64,22 @@ class SearchSetup:
         )
 
     @property
+    def scope(self) -> str:
+        """What the modelled costs cover."""
+        return cost_scope(self.chip)
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """What must be said beside the results, in whole sentences."""
         notes = [*self.chosen.warnings]
-        tile = self.hardware.tile
-        if (tile.rows, tile.columns) != (self.chip.rows, self.chip.columns):
+        bits, mode = self.hardware.converters.dac_bits, self.chip.read_mode()
+        better = [other.name for other in self.chip.read_modes.values() if other.bits == bits]
+        if bits != mode.bits and better:
             notes.append(
-                f"The hardware {self.hardware.name} has tiles of {tile.rows} x {tile.columns}, the "
-                f"cores of the chip {self.chip.name} have {self.chip.rows} x {self.chip.columns}: "
-                "accuracy and cost belong to different splits of the layers."
+                f"The hardware {self.hardware.name} has {bits}-bit inputs, but energy and latency "
+                f"are those of the {mode.bits}-bit read mode {mode.name!r} of the chip "
+                f"{self.chip.name}. Copy the chip file and make {better[0]!r} its "
+                "`default_read_mode`, so that both are the same."
             )
         if self.config.tpe_is_capped:
             notes.append(
@@ -131,7 +138,7 @@ def prepare(config: SearchConfig, *, folder: Path | None = None) -> SearchSetup:
     with checking("chip"):
         chip = load_chip(chip_source)
     if folder is None:
-        hardware = load_hardware(config.hardware, config.overrides)
+        hardware = hardware_for_chip(config.hardware, config.overrides, chip)
     else:
         hardware = load_hardware(str(folder / "hardware.toml"))
     task = load_task(config.task, split=config.split, data=config.data, words=config.words)

@@ -1,7 +1,7 @@
 """A chip: its figures, which core holds what, and what an inference costs on it."""
 
 from analognas.simulator.chip.core_counts import PlacementError, count_cores
-from analognas.simulator.chip.cost import COST_SCOPE, Cost, LayerCost, estimate_cost
+from analognas.simulator.chip.cost import Cost, LayerCost, cost_scope, estimate_cost
 from analognas.simulator.chip.datasheet import Entry, datasheet
 from analognas.simulator.chip.digital_work import DIGITAL_KINDS, DigitalWork
 from analognas.simulator.chip.placement import CorePlacement, Placement
@@ -12,7 +12,6 @@ from analognas.simulator.chip.trace import NetworkTrace, trace_layers, trace_net
 
 __all__ = [
     "CHIPS",
-    "COST_SCOPE",
     "DIGITAL_KINDS",
     "ChipSpec",
     "CorePlacement",
@@ -24,6 +23,7 @@ __all__ = [
     "Placement",
     "PlacementError",
     "ReadMode",
+    "cost_scope",
     "count_cores",
     "datasheet",
     "estimate_cost",

@@ -21,7 +21,6 @@ from dataclasses import replace
 from analognas.simulator.chip.actions import Actions
 from analognas.simulator.chip.activity import ArrayActivity
 from analognas.simulator.chip.cost_records import (
-    COST_SCOPE,
     Cost,
     DigitalCost,
     LayerCost,
@@ -33,7 +32,7 @@ from analognas.simulator.chip.placement import CorePlacement, Placement
 from analognas.simulator.chip.spec import ChipSpec
 from analognas.simulator.mapping import LayerShape
 
-__all__ = ["COST_SCOPE", "Cost", "DigitalCost", "LayerCost", "cost_scope", "estimate_cost"]
+__all__ = ["Cost", "DigitalCost", "LayerCost", "cost_scope", "estimate_cost"]
 
 
 def estimate_cost(

@@ -8,13 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor, nn
-from torch.nn.utils import parametrize
 
 from analognas.simulator.chip.digital_work import DigitalWork
-from analognas.simulator.layers.conversion_rules import TWINS
 from analognas.simulator.mapping import LayerShape, layer_shape
 
-METHODS = ("forward", "_conv_forward")  # of a kind; who overrides them computes something else
 INPUTS = ("query", "key", "value")  # of attention, in torch's order
 
 
@@ -38,24 +35,8 @@ class CallWork:
     digital: tuple[DigitalWork, ...] = ()
 
 
-def kind_with_matrices(module: nn.Module) -> type[nn.Module] | None:
-    """The kind in `TWINS` whose computation this module does; None if it does another one.
-
-    A subclass counts as its kind unless it overrides what is computed. Weights that are computed
-    before every use (weight norm, pruning, parametrisations) are no matrix to be programmed.
-    """
-    kind = next((base for base in type(module).__mro__ if base in TWINS), None)
-    if kind is None or parametrize.is_parametrized(module):
-        return None
-    if any(getattr(type(module), name, None) is not getattr(kind, name, None) for name in METHODS):
-        return None
-    if any(isinstance(value, Tensor) for value in vars(module).values()):
-        return None
-    return kind
-
-
 def matrix_names(name: str, module: nn.Module) -> Iterator[str]:
-    """Names of all matrices of a module that `kind_with_matrices` knows."""
+    """Names of all matrices of a module of a known kind."""
     if isinstance(module, nn.RNNBase | nn.RNNCellBase):
         for weight, _ in _recurrent_weights(module):
             yield f"{name}.{weight}"
@@ -69,7 +50,7 @@ def work_of_call(kind: type[nn.Module], name: str, module: Any, call: Call) -> C
     """What a call of a module takes.
 
     Args:
-        kind: From `kind_with_matrices`.
+        kind: One of `WORK`, as `known_kind` finds it.
         name: Of the module.
         module: Of this kind.
         call: Its inputs and output.

@@ -11,14 +11,17 @@ from torch import Tensor, nn
 from analognas.simulator.chip.digital_work import DigitalWork
 from analognas.simulator.chip.matrix_work import (
     Call,
-    kind_with_matrices,
     matrix_names,
     work_of_call,
 )
 from analognas.simulator.chip.operation_kinds import NORMALISATIONS
 from analognas.simulator.chip.work_meter import WorkMeter
 from analognas.simulator.hardware import Hardware
-from analognas.simulator.layers.conversion_rules import HardwareRules, check_convertible
+from analognas.simulator.layers.conversion_rules import (
+    HardwareRules,
+    check_convertible,
+    modules_with_matrices,
+)
 from analognas.simulator.mapping import LayerShape
 
 
@@ -158,12 +161,9 @@ class _Recorder:
 def _modules_with_matrices(
     model: nn.Module,
 ) -> Iterator[tuple[nn.Module, tuple[str, type[nn.Module]]]]:
-    """Modules of known kinds with name and kind; nothing inside of them is looked at."""
-    inside: set[nn.Module] = set()
-    for name, module in model.named_modules():
-        if module not in inside and (kind := kind_with_matrices(module)) is not None:
-            inside.update(module.modules())
-            yield module, (name or "0", kind)  # as in the sequence that a lone layer is put into
+    """Modules of known kinds with name and kind."""
+    for name, module, kind in modules_with_matrices(model):
+        yield module, (name or "0", kind)  # as in the sequence that a lone layer is put into
 
 
 def _inputs_for(model: nn.Module, input_shape: Sequence[int]) -> list[Tensor]:

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from analognas.simulator.calibration import RangeRule, measure_ranges
 from analognas.simulator.layers import AnalogModel, analog_layers
 from analognas.simulator.layers.analog_model import batch_norms
+from analognas.simulator.layers.chip_norms import BatchMoments, computed_by
+from analognas.simulator.layers.folding import Inputs
 
 
 @torch.no_grad()
@@ -40,12 +42,21 @@ def recalibrate_batch_norm(analog: AnalogModel, batches: Iterable[Tensor]) -> No
     inputs = list(batches)
     if not inputs:
         raise ValueError("`batches` must hold at least one batch, but it is empty.")
-    collected: dict[str, list[Tensor]] = {}
-    for chip in range(len(analog.chips)):
-        with analog.on_chip(chip):
-            for name, values in _statistics_over(analog.network, norms, inputs).items():
-                collected.setdefault(name, []).append(values)
-    analog.chip_statistics = {name: torch.stack(values) for name, values in collected.items()}
+    collected: dict[str, list[Tensor]] = {}  # (chips, C) each
+    rounds = analog.rounds(max(inputs, key=len))
+    if rounds is None:
+        for chip in range(len(analog.chips)):
+            with analog.on_chip(chip):
+                for name, values in _statistics_over(analog.network, norms, inputs).items():
+                    collected.setdefault(name, []).append(values[None])
+    for places in rounds or []:
+        moments = BatchMoments(places.stop - places.start)
+        with analog.on_chips(places), computed_by(moments, norms):
+            for x in inputs:
+                Inputs((x,)).call(analog.network, moments.chips)
+        for name, values in moments.statistics().items():
+            collected.setdefault(name, []).append(values)
+    analog.chip_statistics = {name: torch.cat(values) for name, values in collected.items()}
 
 
 def _statistics_over(

@@ -1,6 +1,7 @@
 """What the read-out of a tile needs to know about its columns and its wires."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Columns:
-    """Five numbers per column, the rows of `numbers` `(5, C)`.
+    """Five numbers per column, the rows of `numbers` `(5, C)`, or `(5, K, 1, C)` of K chips.
 
     gain: From the product to ADC steps (to normalised output without ADC).
     noise: Standard deviation of the output noise in the same units.
@@ -26,7 +27,7 @@ class Columns:
     def of(
         cls, *, gain: Tensor, noise: Tensor, squared_gain: Tensor, scale: Tensor, offset: Tensor
     ) -> "Columns":
-        """From `(C,)` each."""
+        """From `(C,)` or `(K, 1, C)` each."""
         return cls(torch.stack([gain, noise, squared_gain, scale, offset]))
 
     def repeated(self, times: int) -> NDArray[np.float32]:
@@ -55,6 +56,11 @@ class Columns:
     @property
     def offset(self) -> Tensor:
         return self.numbers[4]
+
+    @cached_property
+    def is_noisy(self) -> bool:
+        """Whether any column has output noise; asked once, because it makes a GPU wait."""
+        return bool((self.noise > 0).any())
 
     def changed(
         self,

@@ -58,11 +58,11 @@ def quantize(
 
     Args:
         x: Any shape and dense memory layout, which the result shares.
-        full_scale: Scalar; the input that gives the largest code.
+        full_scale: The input that gives the largest code; several, of several chips, broadcast.
         half_steps: The largest code, 127 for 8 bits.
         keep_units: Multiply the result by `full_scale`, instead of drives in [-1, 1].
     """
-    if not is_fused(x):
+    if not is_fused(x) or (isinstance(full_scale, Tensor) and full_scale.numel() > 1):
         unit = full_scale if keep_units else 1.0
         return reference.quantize(x, full_scale=full_scale, half_steps=half_steps, unit=unit)
     x = x.detach()
@@ -168,7 +168,8 @@ def read_out(  # noqa: PLR0913
     IR drop, per-read weight noise and output noise, ADC, digital scale and offset.
 
     Args:
-        y: `(M, C)` product of drive and weights, contiguous; overwritten.
+        y: `(M, C)` product of drive and weights, contiguous; overwritten. Of K chips at once all
+            products are `(K, M, C)`.
         columns: Numbers per column.
         stream: Noise.
         half_steps: The largest ADC code; `None` without ADC.
@@ -179,7 +180,7 @@ def read_out(  # noqa: PLR0913
     Returns:
         `into` if given, else `y`.
     """
-    if not is_fused(y):
+    if not is_fused(y) or y.dim() > 2:
         return reference.read_out(
             y,
             columns,

@@ -66,7 +66,7 @@ def read_out(  # noqa: PLR0913
     if squared is not None:
         variance = squared.clamp_min_(0.0).mul_(columns.squared_gain).add_(columns.noise.square())
         y.addcmul_(variance.sqrt_(), gaussian_like(y, generator=generator))
-    elif bool((columns.noise > 0).any()):
+    elif columns.is_noisy:
         y.addcmul_(gaussian_like(y, generator=generator), columns.noise.expand_as(y))
     if half_steps is not None:
         y.round_().clamp_(-half_steps, half_steps)

@@ -2,7 +2,8 @@
 
 It lives in one of three states. *Unprogrammed*, it computes its digital weights exactly. *In HWA
 training* (between `start_training` and `stop_training`, in training mode), it reads noisy weights
-through DAC and ADC. *Programmed*, it reads the tiles of one chip at a time.
+through DAC and ADC. *Programmed*, it reads the tiles of one chip, or those of several at once, with
+a share of the batch for each.
 """
 
 import math
@@ -34,7 +35,7 @@ from analognas.simulator.mvm import (
 )
 from analognas.simulator.programming import ProgrammingMethod
 from analognas.simulator.streams import NoiseStream
-from analognas.simulator.tile import STATISTICAL, CrossbarTile, Draws
+from analognas.simulator.tile import STATISTICAL, CrossbarTile, Draws, Places
 from analognas.simulator.training import LayerTraining
 
 RANGE_IN_STANDARD_DEVIATIONS = 3.0
@@ -81,11 +82,14 @@ class AnalogLayer(nn.Module):
         self.tiles = nn.ModuleList([CrossbarTile(block, hardware, rows=rows) for block in blocks])
         self.training_parts: LayerTraining | None = None
         self.chips: tuple[int, ...] = ()
-        self.active_chip = 0  # place in `chips`
+        # Which of `chips` compute: one, several on a batch `(K B, ...)`, chips varying slowest, or
+        # None: the digital weights do.
+        self.active: Places | None = 0
         self._batches_seen = 0
         self._moment = (0, 0.0)  # seed and age of the present reads
-        self._streams: list[NoiseStream] = []
-        self._readings: list[list[tuple[TileBlock, TileReading]]] = []  # by chip
+        # Noise and what else a read needs, by place in `chips`.
+        self._streams: dict[int | None, NoiseStream] = {}
+        self._readings: dict[int | tuple[int, int], list[tuple[TileBlock, TileReading]]] = {}
 
     @property
     def has_range(self) -> bool:
@@ -111,8 +115,8 @@ class AnalogLayer(nn.Module):
             yield tile
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.chips:
-            return self._read(x)
+        if self.chips and self.active is not None:
+            return self._read(x, self.active)
         parts = self.training_parts
         if parts is None:
             output: Tensor = self.digital(x)
@@ -200,44 +204,51 @@ class AnalogLayer(nn.Module):
     def set_chip_ranges(self, ranges: Tensor) -> None:
         """Give every chip an input range of its own, `(K,)`."""
         self.chip_ranges.copy_(ranges)
-        self._prepare_readings()
+        self._readings = {}
 
     def start_reads(self, root: int, t_s: float) -> None:
         """Begin the noise of the reads at `t_s` anew."""
         self._moment = (root, t_s)
-        device = self.weight.device
-        self._streams = [
-            NoiseStream(root, self.name, chip, "read", repr(t_s), device=device)
-            for chip in self.chips
-        ]
-        self._prepare_readings()
+        self._streams = {}
+        self._readings = {}
 
-    def _prepare_readings(self) -> None:
-        """What a read needs per chip and tile; it changes only when the chips do."""
-        self._readings = []
-        for chip in range(len(self.chips)):
+    def _stream(self, places: Places) -> NoiseStream:
+        """Noise of the reads: a stream per chip, and another one for all reads of several."""
+        key = places if isinstance(places, int) else None
+        if key not in self._streams:
+            root, t_s = self._moment
+            whose = "several" if key is None else self.chips[key]
+            path = (self.name, whose, "read", repr(t_s))
+            self._streams[key] = NoiseStream(root, *path, device=self.weight.device)
+        return self._streams[key]
+
+    def _readings_on(self, places: Places) -> list[tuple[TileBlock, TileReading]]:
+        key = places if isinstance(places, int) else (places.start, places.stop)
+        if key not in self._readings:
             readings = [
-                (tile.block, tile.reading(chip, self._columns(tile, chip)))
+                (tile.block, tile.reading(places, self._columns(tile, places)))
                 for tile in self.crossbar_tiles()
             ]
             if self.reads_groups_apart and all(reading.is_bare for _, reading in readings):
                 readings = [_side_by_side(readings)]
-            self._readings.append(readings)
+            self._readings[key] = readings
+        return self._readings[key]
 
-    def _columns(self, tile: CrossbarTile, chip: int) -> Columns:
-        scale = tile.digital_scale(chip)
+    def _columns(self, tile: CrossbarTile, places: Places) -> Columns:
+        scale = tile.digital_scale(places)
         if self.hardware.input_stage.scaling == "static":
-            scale = scale * self.chip_ranges[chip]
+            scale = scale * self.chip_ranges[places][..., None]
         columns = column_numbers(
             self.hardware,
             scale=scale,
             noise=self.hardware.converters.output_noise,
             read_noise=self.hardware.weight_read_noise,
         )
-        offset = tile.digital_offset[chip] * scale / tile.digital_gain[chip]
+        offset = tile.digital_offset[places] * scale / tile.digital_gain[places]
         if self.bias is not None and self._begins_columns(tile.block):
             offset += self.bias.detach()[tile.block.column_start : tile.block.column_stop]
-        return columns.changed(offset=offset)
+        columns = columns.changed(offset=offset)
+        return columns if isinstance(places, int) else Columns(columns.numbers[:, :, None])
 
     def _begins_columns(self, block: TileBlock) -> bool:
         """Whether a block is the first row part of its columns."""
@@ -262,33 +273,45 @@ class AnalogLayer(nn.Module):
     # ----------------------------------------------------------------- reading
 
     @torch.no_grad()
-    def _read(self, x: Tensor) -> Tensor:
+    def _read(self, x: Tensor, places: Places) -> Tensor:
         if needs_vectors(self.hardware):
-            return self._read_vectors(x)
-        full_scale = self.chip_ranges[self.active_chip]
+            return self._read_vectors_on(x, places)
+        full_scale = self.chip_ranges[places]
+        chips = len(full_scale) if full_scale.dim() else None  # None: one, without a dimension
+        if chips is not None:
+            x = torch.unflatten(x, 0, (chips, -1))
+            full_scale = full_scale.view(chips, *[1] * (x.dim() - 1))
         codes = half_steps(self.hardware.converters.dac_bits)
         plain = is_plain(self.hardware)
         if plain and codes is not None:
             drive = quantize(x, full_scale=full_scale, half_steps=codes)
         else:
             drive = x / full_scale
+        if chips is not None:
+            drive = drive.flatten(0, 1)
         arranged = self.product.arrange(drive)
+        operand = arranged if chips is None else self.product.by_chip(arranged, chips)
         read = read_tile if plain else read_tile_in_passes
         columns: list[Tensor] = []  # parts of the output, each the sum over its row parts
-        stream = self._streams[self.active_chip]
-        for block, reading in self._readings[self.active_chip]:
+        stream = self._stream(places)
+        for block, reading in self._readings_on(places):
             multiply = self._multiply_block(block)
             if self._begins_columns(block):
-                columns.append(read(multiply, arranged, reading, self.hardware, stream))
+                columns.append(read(multiply, operand, reading, self.hardware, stream))
             else:
-                read(multiply, arranged, reading, self.hardware, stream, into=columns[-1])
-        rows = columns[0] if len(columns) == 1 else torch.cat(columns, dim=1)
+                read(multiply, operand, reading, self.hardware, stream, into=columns[-1])
+        rows = columns[0] if len(columns) == 1 else torch.cat(columns, dim=-1)
         return self.product.output(rows, arranged)
 
     def _multiply_block(self, block: TileBlock) -> Multiply:
         product = self.product
 
         def multiply(drive: Tensor, weight: Tensor) -> Tensor:
+            if self.reads_groups_apart and weight.shape[-2] < block.columns:
+                # The sum of the drives: each column has that of its own group.
+                weight = weight.expand(*weight.shape[:-2], block.columns, -1)
+            if weight.dim() == 3:
+                return product.multiply_chips(drive, weight, block)
             if self.reads_groups_apart:
                 y = product.multiply_groups(drive, weight, block)
             else:
@@ -297,12 +320,20 @@ class AnalogLayer(nn.Module):
 
         return multiply
 
-    def _read_vectors(self, x: Tensor) -> Tensor:
+    def _read_vectors_on(self, x: Tensor, places: Places) -> Tensor:
+        """Chip by chip: how often a vector is repeated differs between them."""
+        if isinstance(places, int):
+            return self._read_vectors(x, places)
+        several = range(places.start, places.stop)
+        shares = torch.unflatten(x, 0, (len(several), -1))
+        outputs = [self._read_vectors(x, chip) for chip, x in zip(several, shares, strict=True)]
+        return torch.cat(outputs)
+
+    def _read_vectors(self, x: Tensor, chip: int) -> Tensor:
         """Read with a scale of its own for every input vector, which takes unfolded windows."""
         stage, converters = self.hardware.input_stage, self.hardware.converters
         arranged = self.product.arrange(x)
         vectors = self.product.vectors(arranged).reshape(-1, self.product.rows)
-        chip = self.active_chip
         state = self.chip_ranges[chip]
         if stage.scaling == "average_abs_max":
             state = self.running_scale[chip]
@@ -311,7 +342,7 @@ class AnalogLayer(nn.Module):
             self.running_scale[chip] = scale[-1, 0]
         drive = normalise(vectors, scale)
         columns: list[Tensor] = []
-        for block, reading in self._readings[chip]:
+        for block, reading in self._readings_on(chip):
             numbers = reading.columns
             per_unit = numbers.gain
             unit = numbers.changed(scale=1 / per_unit, offset=0.0)
@@ -319,7 +350,7 @@ class AnalogLayer(nn.Module):
 
             def read(drive: Tensor, reading: TileReading = bare) -> Tensor:
                 return read_tile_in_passes(
-                    linear, drive, reading, self.hardware, self._streams[chip]
+                    linear, drive, reading, self.hardware, self._stream(chip)
                 )
 
             part = drive[:, block.row_start : block.row_stop]
@@ -360,7 +391,7 @@ class AnalogLayer(nn.Module):
 def _side_by_side(
     readings: list[tuple[TileBlock, TileReading]],
 ) -> tuple[TileBlock, TileReading]:
-    """Tiles whose columns follow each other, as one to be read in one go."""
+    """Tiles whose columns follow each other, read as one; on one chip or several."""
     blocks = [block for block, _ in readings]
     block = TileBlock(
         blocks[0].row_start,
@@ -369,8 +400,8 @@ def _side_by_side(
         blocks[-1].column_stop,
         sum(block.weights for block in blocks),
     )
-    weight = torch.cat([reading.weight for _, reading in readings])
-    numbers = torch.cat([reading.columns.numbers for _, reading in readings], dim=1)
+    weight = torch.cat([reading.weight for _, reading in readings], dim=-2)
+    numbers = torch.cat([reading.columns.numbers for _, reading in readings], dim=-1)
     return block, TileReading(weight, Columns(numbers), None)
 
 

@@ -1,25 +1,41 @@
 """A network with analog layers, on one or many simulated chips."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from analognas.simulator.free_memory import usable_bytes
 from analognas.simulator.hardware import Hardware
 from analognas.simulator.layers.analog_layer import AnalogLayer
+from analognas.simulator.layers.chip_norms import computed_by, normalise
+from analognas.simulator.layers.folding import Folding, Inputs, NotFoldable
+from analognas.simulator.mapping import split_evenly
+from analognas.simulator.tile import Places
 
 BatchNorm = nn.modules.batchnorm._BatchNorm
+
+logger = logging.getLogger(__name__)
 
 
 class AnalogModel(nn.Module):
     """A network whose matrix layers may be analog.
 
     Before `program` it maps `(B, ...)` to the outputs of `network`; after it, to `(chips, B, ...)`:
-    the same inputs on every chip. Chips are run one after another, which keeps an activation in the
-    caches and needs the memory of one chip only; the network sees just what it sees in digital use.
+    the same inputs on every chip.
+
+    Chips run one after another or at once, as `chips_at_once` tells. One after another keeps an
+    activation in the caches of a CPU and needs the memory of one chip only. At once, the network
+    sees one batch `(K B, ...)`, chips varying slowest, and every analog layer computes its share
+    for each chip in one go; of as many chips as the memory holds. Then every tensor among the
+    arguments (in tuples, lists and dictionaries too) that is as long as the first argument is
+    repeated for each chip, the others are passed as they are. A trial tells whether a network bears
+    that (`Folding`): if not, a warning says why, and the chips run one after another. The noise of
+    reads has the same law in both ways, not the same bits.
 
     The chips are part of the state dict: loaded into a twin of the same network on the same
     hardware, they compute as before (the noise of single reads begins anew).
@@ -35,6 +51,8 @@ class AnalogModel(nn.Module):
         self.network = network
         self.hardware = hardware
         self.chips: tuple[int, ...] = ()
+        self.chips_at_once: bool | None = None  # None: on a GPU
+        self._foldings: dict[Any, Folding | None] = {}  # by the form of the inputs
         # Batch-norm statistics of each chip, (K, C) by name, where they were recalibrated.
         self.chip_statistics: dict[str, Tensor] = {}
         self.register_load_state_dict_post_hook(  # type: ignore[no-untyped-call]
@@ -46,24 +64,86 @@ class AnalogModel(nn.Module):
         if not self.chips:
             return self.network(*args, **kwargs)
         self._check_inputs([*args, *kwargs.values()])
+        rounds = self.rounds(*args, **kwargs)
+        if rounds is None:
+            outputs = []
+            for chip in range(len(self.chips)):
+                with self.on_chip(chip):
+                    outputs.append(self.network(*args, **kwargs))
+            return _joined(outputs, torch.stack)
+        inputs = Inputs(args, kwargs)
+        folding = self._folding(inputs)
+        assert folding is not None
         outputs = []
-        for chip in range(len(self.chips)):
-            with self.on_chip(chip):
-                outputs.append(self.network(*args, **kwargs))
-        return _stack(outputs)
+        for places in rounds:
+            chips = places.stop - places.start
+            with self.on_chips(places):
+                outputs.append(folding.unfold(inputs.call(self.network, chips), chips))
+        return _joined(outputs, torch.cat)
+
+    def rounds(self, *args: Any, **kwargs: Any) -> list[slice] | None:
+        """Chips that compute these inputs at once, round after round; None: one after another."""
+        at_once = self.chips_at_once
+        if at_once is None:
+            at_once = next(self.parameters()).is_cuda
+        if not at_once or len(self.chips) == 1:
+            return None
+        inputs = Inputs(args, kwargs)
+        folding = self._folding(inputs)
+        if folding is None:
+            return None
+        weight = next(self.parameters())
+        needed = inputs.samples * folding.numbers_per_sample * weight.element_size()
+        fitting = max(1, usable_bytes(weight.device) // needed)
+        return [slice(*bounds) for bounds in split_evenly(len(self.chips), fitting)]
+
+    def _folding(self, inputs: Inputs) -> Folding | None:
+        """How the network takes several chips; None if it does not."""
+        form = inputs.form
+        if form not in self._foldings:
+            if not inputs.can_tell:
+                return None
+            try:
+                self._foldings[form] = Folding.of(self.network, inputs)
+            except NotFoldable as reason:
+                logger.warning("The chips are simulated one after another: %s", reason)
+                self._foldings[form] = None
+        return self._foldings[form]
 
     @contextmanager
     def on_chip(self, chip: int) -> Iterator[None]:
         """Let `network` compute on the chip at place `chip` of `chips`."""
-        for _, layer in analog_layers(self):
-            layer.active_chip = chip
+        self._activate(chip)
         with self._statistics_of(chip):
             yield
+
+    @contextmanager
+    def on_chips(self, places: slice) -> Iterator[None]:
+        """Let `network` compute on several chips at once, a batch `(K B, ...)` with K slowest."""
+        statistics = {name: values[places] for name, values in self.chip_statistics.items()}
+        names = {name.rpartition(".")[0] for name in statistics}
+        norms = {name: norm for name, norm in batch_norms(self.network).items() if name in names}
+
+        def compute(name: str, norm: nn.Module, x: Tensor) -> Tensor:
+            mean, variance = (statistics[f"{name}.running_{kind}"] for kind in ("mean", "var"))
+            return normalise(norm, x, mean, variance)
+
+        self._activate(places)
+        try:
+            with computed_by(compute, norms):
+                yield
+        finally:
+            self._activate(0)
+
+    def _activate(self, places: Places) -> None:
+        for _, layer in analog_layers(self):
+            layer.active = places
 
     def remember_chips(self, chips: tuple[int, ...], *, root: int, factory_root: int) -> None:
         """Note which chips the layers were programmed on; their age is zero."""
         device = next(self.parameters()).device
         self.chips = chips
+        self._foldings = {}
         self.chip_statistics = {}
         self.register_buffer("chip_numbers", torch.tensor(chips, device=device))
         self.register_buffer("roots", torch.tensor([root, factory_root], device=device))
@@ -135,15 +215,15 @@ def _restore_chips(analog: nn.Module, _: object) -> None:
     analog.eval()
 
 
-def _stack(outputs: list[Any]) -> Any:
-    """Stack the tensors of equally built outputs."""
+def _joined(outputs: list[Any], join: Callable[[list[Tensor]], Tensor]) -> Any:
+    """Join the tensors of equally built outputs."""
     first = outputs[0]
     if isinstance(first, Tensor):
-        return torch.stack(outputs)
+        return join(outputs)
     if isinstance(first, dict):
-        return {key: _stack([output[key] for output in outputs]) for key in first}
+        return {key: _joined([output[key] for output in outputs], join) for key in first}
     if isinstance(first, tuple | list):
-        parts = [_stack(list(part)) for part in zip(*outputs, strict=True)]
+        parts = [_joined(list(part), join) for part in zip(*outputs, strict=True)]
         return type(first)(*parts) if hasattr(first, "_fields") else type(first)(parts)
     return first  # not a tensor: the same on every chip
 

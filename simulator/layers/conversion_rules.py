@@ -10,6 +10,7 @@ from torch.nn.parameter import is_lazy
 from analognas.simulator.hardware import Hardware
 from analognas.simulator.layers.analog_layer import AnalogLayer
 from analognas.simulator.layers.attention import AnalogAttention
+from analognas.simulator.layers.known_kinds import known_kind
 from analognas.simulator.layers.matrices import HardwareOf
 from analognas.simulator.layers.recurrent import AnalogRecurrent
 from analognas.simulator.layers.recurrent_cell import AnalogRecurrentCell
@@ -21,7 +22,7 @@ def plain_twin(layer: nn.Module, hardware_of: HardwareOf, name: str) -> nn.Modul
     return layer if hardware is None else AnalogLayer(layer, hardware, name)
 
 
-# How the exact kinds of torch modules become analog; a subclass may compute something else.
+# How torch's own layers become analog; `known_kind` says which subclasses count as one of them.
 TWINS: Mapping[type[nn.Module], Callable[[Any, HardwareOf, str], nn.Module]] = {
     nn.Linear: plain_twin,
     nn.Conv1d: plain_twin,
@@ -81,11 +82,25 @@ class HardwareRules:
                     )
 
 
-def convertible(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """Modules that have a twin, under all of their names."""
-    for name, module in network.named_modules(remove_duplicate=False):
-        if type(module) in TWINS and not _computes_weights(module):
-            yield name, module
+def kind_with_matrices(module: nn.Module) -> type[nn.Module] | None:
+    """The kind in `TWINS` whose computation this module does; None if it does another one."""
+    return known_kind(module, TWINS)
+
+
+def modules_with_matrices(
+    network: nn.Module, *, remove_duplicate: bool = True
+) -> Iterator[tuple[str, nn.Module, type[nn.Module]]]:
+    """Names and modules of known kinds with their kinds; nothing inside of them is looked at.
+
+    Args:
+        network: Looked through in the order of its modules.
+        remove_duplicate: Whether a module with several names is given once only.
+    """
+    inside: set[nn.Module] = set()
+    for name, module in network.named_modules(remove_duplicate=remove_duplicate):
+        if module not in inside and (kind := kind_with_matrices(module)) is not None:
+            inside.update(part for part in module.modules() if part is not module)
+            yield name, module, kind
 
 
 def check_convertible(model: nn.Module) -> None:
@@ -149,11 +164,6 @@ def _outside_of_twins(module: nn.Module, name: str) -> Iterator[tuple[str, nn.Mo
 
 def _is_inside(name: str, module_name: str) -> bool:
     return module_name in ("", name) or name.startswith(f"{module_name}.")
-
-
-def _computes_weights(module: nn.Module) -> bool:
-    """Whether a hook makes the weights before every use, as weight norm and pruning do."""
-    return any(isinstance(value, Tensor) for value in vars(module).values())
 
 
 def _has_history(value: object) -> bool:

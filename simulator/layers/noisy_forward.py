@@ -6,8 +6,12 @@ from typing import TYPE_CHECKING, TypedDict
 import torch
 from torch import Tensor
 
-from analognas.simulator.kernels import training_columns
-from analognas.simulator.layers.straight_through import convert_inputs, read_out_noisy
+from analognas.simulator.kernels import Columns, training_columns
+from analognas.simulator.layers.straight_through import (
+    convert_inputs,
+    read_out_learned,
+    read_out_noisy,
+)
 from analognas.simulator.mapping import TileBlock, row_parts
 from analognas.simulator.mvm import half_steps, steps_per_unit
 from analognas.simulator.training import LayerTraining, product_per_sample
@@ -34,17 +38,37 @@ def noisy_forward(layer: "AnalogLayer", x: Tensor, parts: LayerTraining) -> Tens
     """
     if x.dim() == 1:
         return noisy_forward(layer, x[None], parts)[0]
+    if not parts.recipe.converters:
+        return _with_bias(layer, _product(layer, x, parts), parts)
     full_scale = _full_scale(layer, x)
     codes = half_steps(layer.hardware.converters.dac_bits)
     if codes is not None:
         x = convert_inputs(x, full_scale, codes)
     read = _read_per_sample if parts.recipe.per_sample else _read_blocks
     y = read(layer, x, full_scale, parts)
-    if parts.output_scale is None:
-        return y
+    return y if _bias_at_adc(parts) else _with_bias(layer, y, parts)
+
+
+def _bias_at_adc(parts: LayerTraining) -> bool:
+    """Whether the bias is added with the conversion: nothing learned acts between the two."""
+    return parts.output_scale is None and parts.log_adc_gain is None
+
+
+def _with_bias(layer: "AnalogLayer", y: Tensor, parts: LayerTraining) -> Tensor:
     shape = (-1, *[1] * (y.dim() - 2)) if layer.product.column_dim == 1 else (-1,)
-    y = y * parts.output_scale.view(shape)
+    if parts.output_scale is not None:
+        y = y * parts.output_scale.view(shape)
     return y if layer.bias is None else y + layer.bias.view(shape)
+
+
+def _product(layer: "AnalogLayer", x: Tensor, parts: LayerTraining) -> Tensor:
+    """Product with noisy weights, nothing else."""
+    product = layer.product
+    if parts.recipe.per_sample:
+        weights = parts.noisy_weight(layer.weight, samples=x.shape[0])
+        return product_per_sample(x, weights, layer.digital)  # type: ignore[arg-type]
+    noisy = product.matrix(parts.noisy_weight(layer.weight))
+    return product.multiply_groups(product.arrange(x), noisy)
 
 
 def _full_scale(layer: "AnalogLayer", x: Tensor) -> Tensor:
@@ -66,19 +90,29 @@ def _read_blocks(
     product, hardware = layer.product, layer.hardware
     noisy = product.matrix(parts.noisy_weight(layer.weight))
     clean = product.matrix(parts.clipped_weight(layer.weight).detach())
-    # A learned output scale acts between ADC and bias.
-    bias = layer.bias if parts.output_scale is None else None
+    bias = layer.bias if _bias_at_adc(parts) else None
     arranged = product.arrange(x)
+    adc = half_steps(hardware.converters.adc_bits)
+    per_unit = steps_per_unit(hardware.converters)
+    if parts.log_adc_gain is not None and adc is not None:
+        per_unit = adc / math.exp(float(parts.log_adc_gain.detach()))
     reading: _Reading = {
         "input_range": full_scale,
         "noise": hardware.converters.output_noise * parts.output_noise,
-        "per_unit": steps_per_unit(hardware.converters),
+        "per_unit": per_unit,
     }
-    adc = half_steps(hardware.converters.adc_bits)
+
+    def read_out(y: Tensor, columns: Columns, bias: Tensor | None) -> Tensor:
+        if parts.log_adc_gain is not None and adc is not None:
+            return read_out_learned(y, parts.log_adc_gain, columns, product, adc, parts.stream)
+        return read_out_noisy(y, bias, columns, product, adc, parts.stream)
+
     if product.groups > 1:
         y = product.multiply_groups(arranged, noisy)
         columns = training_columns(clean, **reading, offset=bias)
-        return read_out_noisy(y, bias, columns, product, adc, parts.stream)
+        if hardware.mapping.scaling == "layer":
+            columns = _one_scale_per_tile(columns, clean, reading, layer)
+        return read_out(y, columns, bias)
     outputs: list[Tensor] = []
     for tile in layer.crossbar_tiles():
         block = tile.block
@@ -88,12 +122,39 @@ def _read_blocks(
             bias[block.column_start : block.column_stop] if first and bias is not None else None
         )
         columns = training_columns(_part(clean, block), **reading, offset=offset)
-        y = read_out_noisy(y, offset, columns, product, adc, parts.stream)
+        if hardware.mapping.scaling == "layer":
+            largest = _part(clean, block).abs().amax()
+            columns = _scaled(columns, largest.expand(block.columns), reading)
+        y = read_out(y, columns, offset)
         if first:
             outputs.append(y)
         else:
             outputs[-1] = outputs[-1] + y
     return outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=product.column_dim)
+
+
+def _one_scale_per_tile(
+    columns: Columns, clean: Tensor, reading: _Reading, layer: "AnalogLayer"
+) -> Columns:
+    """Columns of a grouped layer, each by the largest weight of its tile."""
+    magnitude = clean.abs().amax(dim=1)
+    largest = magnitude.clone()
+    for tile in layer.crossbar_tiles():
+        columns_here = slice(tile.block.column_start, tile.block.column_stop)
+        largest[columns_here] = magnitude[columns_here].amax()
+    return _scaled(columns, largest, reading)
+
+
+def _scaled(columns: Columns, largest: Tensor, reading: _Reading) -> Columns:
+    """Columns `(C,)` that are divided by `largest` instead of their own largest weights."""
+    scale = largest.clamp_min(SMALLEST_SCALE) * reading["input_range"].detach()
+    return Columns.of(
+        gain=reading["per_unit"] / scale,
+        noise=columns.noise,
+        squared_gain=columns.squared_gain,
+        scale=scale / reading["per_unit"],
+        offset=columns.offset,
+    )
 
 
 def _read_per_sample(

@@ -61,6 +61,23 @@ class Product(Protocol):
         """Product of every group with its own rows; of all groups, or of those of a tile."""
         ...
 
+    def by_chip(self, arranged: Tensor, chips: int) -> Tensor:
+        """An arranged batch of K chips, `(K B, ...)`, in the layout that `multiply_chips` wants."""
+        ...
+
+    def multiply_chips(self, by_chip: Tensor, weight: Tensor, block: TileBlock) -> Tensor:
+        """Product of every chip's inputs with its own tile, in one go.
+
+        Args:
+            by_chip: Inputs of K chips.
+            weight: `(K, C, R)`; R is that of the block, or of one group of those that it holds.
+            block: The tile.
+
+        Returns:
+            `(K, M, C)`, contiguous, the vectors in `columns_last` order.
+        """
+        ...
+
     def vectors(self, arranged: Tensor) -> Tensor:
         """Every input vector, `(..., R)`, in `columns_last` order of the output positions."""
         ...
@@ -109,6 +126,12 @@ class LinearProduct:
         self, arranged: Tensor, weight: Tensor, block: TileBlock | None = None
     ) -> Tensor:
         return linear(arranged, weight)
+
+    def by_chip(self, arranged: Tensor, chips: int) -> Tensor:
+        return arranged.reshape(chips, -1, self.rows)
+
+    def multiply_chips(self, by_chip: Tensor, weight: Tensor, block: TileBlock) -> Tensor:
+        return by_chip[..., block.row_start : block.row_stop] @ weight.mT
 
     def vectors(self, arranged: Tensor) -> Tensor:
         return arranged
@@ -193,11 +216,32 @@ class ConvolutionProduct:
         first, last = self._channels(block)
         return self._convolve(arranged[:, first:last], kernel, (last - first) // kernel.shape[1])
 
+    def by_chip(self, arranged: Tensor, chips: int) -> Tensor:
+        # The chips' channels side by side: each chip is a group of one convolution.
+        return torch.unflatten(arranged, 0, (chips, -1)).transpose(0, 1).flatten(1, 2)
+
+    def multiply_chips(self, by_chip: Tensor, weight: Tensor, block: TileBlock) -> Tensor:
+        chips, columns, rows = weight.shape
+        stacked = weight.flatten(0, 1)
+        if rows == block.rows:
+            kernel = self.kernel(stacked, block)
+        else:  # groups that are read apart, each of whole channels
+            kernel = stacked.view(len(stacked), -1, *self.window)
+        first, last = self._channels(block)
+        if (last - first) * chips < by_chip.shape[1]:
+            by_chip = torch.unflatten(by_chip, 1, (chips, -1))[:, :, first:last].flatten(1, 2)
+        groups = chips * ((last - first) // kernel.shape[1])
+        y = torch.unflatten(self._convolution(by_chip, kernel, groups), 1, (chips, columns))
+        return y.movedim((1, 2), (0, -1)).contiguous().view(chips, -1, columns)
+
     def _convolve(self, x: Tensor, kernel: Tensor, groups: int) -> Tensor:
         n = len(self.window)
-        y = CONVOLVE[n](x, kernel, None, self.stride, self.padding, self.dilation, groups)
-        y = y.contiguous(memory_format=CHANNELS_LAST[n])
+        y = self._convolution(x, kernel, groups).contiguous(memory_format=CHANNELS_LAST[n])
         return y.squeeze(2) if self.lifted else y
+
+    def _convolution(self, x: Tensor, kernel: Tensor, groups: int) -> Tensor:
+        n = len(self.window)
+        return CONVOLVE[n](x, kernel, None, self.stride, self.padding, self.dilation, groups)
 
     def dense_output(self, y: Tensor) -> Tensor:
         if self.lifted:

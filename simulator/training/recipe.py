@@ -1,10 +1,10 @@
 """The recipe of hardware-aware training."""
 
 from dataclasses import MISSING, asdict, fields
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, Self
 
 from annotated_types import Ge, Gt, Lt
-from pydantic import ConfigDict
+from pydantic import ConfigDict, model_validator
 from pydantic.dataclasses import dataclass
 
 from analognas.simulator.training.clip import AnyClip, SigmaClip
@@ -44,6 +44,14 @@ class HwaRecipe:
         clip: Another rule for the weights' limits, in place of `clip_sigma`.
         learn_output_scales: Train a digital factor per column.
         distillation: For loops that have a teacher; see `distillation_loss`.
+        converters: Feel DAC and ADC: their steps, their limits and the noise at the outputs.
+            Without, weights alone are disturbed, and the input ranges are to be calibrated after
+            the training.
+        adc_gain: "learned" trains the `output_bound` of the converters, one number for all layers
+            of the network, and puts it into their hardware when the training ends. With
+            `mapping.scaling = "layer"` it is the gain S of Zhou et al., "AnalogNets", IEEE Micro
+            42 (2022): the ADC of layer l ends at `r_ADC = S r_DAC W_max`, its input range times its
+            largest weight times S.
     """
 
     weight_noise: Annotated[float, Ge(0)] = 2.0
@@ -58,6 +66,18 @@ class HwaRecipe:
     clip: AnyClip | None = None
     learn_output_scales: bool = False
     distillation: Distillation | None = None
+    converters: bool = True
+    adc_gain: Literal["fixed", "learned"] = "fixed"
+
+    @model_validator(mode="after")
+    def _gain_is_felt(self) -> Self:
+        if self.adc_gain == "learned" and (self.per_sample or not self.converters):
+            raise ValueError(
+                '`adc_gain = "learned"` must go with converters and one draw per batch, but got '
+                f"converters={self.converters} and per_sample={self.per_sample}: the outputs would "
+                "not pass an ADC. Change one of them."
+            )
+        return self
 
     @property
     def weight_clip(self) -> AnyClip | None:

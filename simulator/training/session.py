@@ -48,6 +48,8 @@ class LayerTraining(nn.Module):
         layout: Which weights make a column of the tile.
         stream: Noise of weights and outputs, on the weights' device.
         table: Width of `CellNoise`; see `noisy_weight`.
+        log_adc_gain: Logarithm of the ADC's bound, `(1,)`, which all layers share; None if it is
+            not learned.
 
     Attributes:
         ramp: Share of the noise's full strength at present, 0 to 1.
@@ -58,6 +60,7 @@ class LayerTraining(nn.Module):
     table: Tensor | None
     output_scale: nn.Parameter | None
     clip_bound: nn.Parameter | None
+    log_adc_gain: nn.Parameter | None
 
     def __init__(
         self,
@@ -67,6 +70,7 @@ class LayerTraining(nn.Module):
         layout: WeightLayout,
         stream: NoiseStream,
         table: Tensor | None = None,
+        log_adc_gain: nn.Parameter | None = None,
     ) -> None:
         super().__init__()
         self.recipe = recipe
@@ -84,6 +88,7 @@ class LayerTraining(nn.Module):
             bound = nn.Parameter(start.clamp_min_(SMALLEST_BOUND))
         self.register_parameter("output_scale", scale)
         self.register_parameter("clip_bound", bound)
+        self.register_parameter("log_adc_gain", log_adc_gain)
         self._drawn: Tensor | None = None
 
     @property

@@ -1,12 +1,14 @@
 """Limits are kept by every candidate; impossible ones are explained."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from analognas.limits import fits_limits, make_fits, tightest_limit, usages
 from analognas.search_spaces import make_space
+from analognas.shapes import layer_shapes
 from analognas.simulator.chip import load_chip
 from analognas.tasks import Limits
 
@@ -40,6 +42,20 @@ def test_the_cores_of_the_chip_are_a_limit_too() -> None:
     many = Limits(max_cores=10_000, max_parameters=10**9, max_multiplications=10**12)
     used = {usage.resource: usage for usage in usages(SPACE, ARCH, many, CHIP)}
     assert used["cores of the chip"].limit == 64
+
+
+def test_a_chip_of_tiny_shared_cores_is_refused_without_packing_them() -> None:
+    generic = load_chip("generic")
+    geometry = generic.geometry
+    small = replace(geometry.rows, value=4)
+    tiny = replace(
+        generic, geometry=replace(geometry, rows=small, columns=small, adcs_per_core=small)
+    )
+    limits = Limits(10_000, 10**9, 10**12)
+    (cores,) = (u for u in usages(SPACE, ARCH, limits, tiny) if u.unit == "cores")
+    shapes = layer_shapes(SPACE, ARCH)
+    assert cores.used == -(-sum(shape.weights for shape in shapes) // 16)
+    assert not fits_limits(SPACE, ARCH, limits, tiny)
 
 
 @pytest.mark.parametrize(

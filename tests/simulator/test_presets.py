@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from analognas.simulator import HARDWARE, Hardware, hardware_with
+from analognas.simulator.chip import load_chip
 from analognas.simulator.devices import Pcm2019, PcmHermes, ReramCmo
 from analognas.simulator.presets import STANDARD_AIMC
 
@@ -62,3 +63,13 @@ def test_cells_differ_where_the_names_say_so() -> None:
     assert isinstance(single.device, ReramCmo)
     assert single.device.acceptance == "2%"
     assert single.mapping.cells_per_weight == 1
+
+
+@pytest.mark.parametrize("bits", [8, 6, 4])
+def test_the_chip_of_analognets_is_one_array_with_one_gain(bits: int) -> None:
+    hardware = HARDWARE[f"aon_cim_{bits}bit"]
+    chip = load_chip("aon-cim")
+    assert (hardware.tile.rows, hardware.tile.columns) == (chip.rows, chip.columns)
+    assert (hardware.converters.dac_bits, hardware.converters.adc_bits) == (bits, bits)
+    assert hardware.mapping.scaling == "layer"  # without it, a column would have a gain of its own
+    assert hardware.device == Pcm2019()

@@ -48,9 +48,20 @@ def test_a_bundle_is_written_on_request(architecture: Path, tmp_path: Path) -> N
     assert "nothing is overwritten" in again.output
 
 
+def test_the_placement_is_told_on_any_chip(architecture: Path) -> None:
+    arguments = ["evaluate", str(architecture), *FAST, "--chip", "aon-cim"]
+    result = RUNNER.invoke(build_app(), arguments)
+    assert result.exit_code == 0, result.output
+    told = " ".join(result.output.split())
+    assert "modelled on aon-cim (8-bit): 1 core, " in told
+    assert "at least 1 if shared ideally (met)" in told
+    assert "The energy covers arrays, DACs, ADCs, digital units, buffers" in told
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["ds-cnn", "--set", "tile.rows=64"], "64 x 256 and hermes has 256 x 256"),
         (["missing.json"], "ds-cnn"),
         (["ds-cnn", "--part", "train"], "validation, test"),
         (["ds-cnn", "--chip", "vacuum"], "hermes"),

@@ -24,7 +24,9 @@ def searched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
     def result(config: SearchConfig, path: Path) -> SearchResult:
         scores = dict.fromkeys(OBJECTIVES, 0.5)
         front = (FrontRecord("abc123", {}, scores, ("accuracy", "knee")),)
-        return SearchResult(path, config, front, front, (), 7, 1.5, "basis.", ("A guess.",))
+        return SearchResult(
+            path, config, front, front, (), 7, 1.5, "basis.", "Costs are modelled.", ("A guess.",)
+        )
 
     def run(config: SearchConfig, path: Path, progress: Any = None) -> SearchResult:
         seen.update(config=config, path=path)

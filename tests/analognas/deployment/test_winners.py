@@ -17,6 +17,8 @@ from analognas.deployment import (
 )
 from analognas.deployment import bundle as files
 from analognas.deployment.network import write_checked_onnx
+from analognas.reporting.shown import network_entries, shown_networks
+from analognas.simulator.chip import Placement, cost_scope, load_chip
 
 
 def test_every_network_gets_a_bundle_that_reads_back(
@@ -135,6 +137,27 @@ def test_results_do_not_depend_on_the_number_of_workers(
         for name in files.FILES:
             assert (first / name).read_bytes() == (second / name).read_bytes(), name
     assert told[-1] == (200, 200)
+
+
+def test_a_chip_that_charges_digital_steps_has_a_row_for_them(
+    tmp_path: Path, setting: Deployment, picks: list[NamedNetwork]
+) -> None:
+    chip = load_chip("generic")
+    (folder,) = deploy_winners(tmp_path, replace(setting, chip=chip), picks[:1])
+    (bundle,) = read_bundles(tmp_path / "winners")
+    *layers, steps, total = bundle.layers
+    assert (steps["layer"], total["layer"]) == (files.DIGITAL, files.TOTAL)
+    for column in ("energy_nJ", "latency_us"):
+        parts = sum(float(row[column]) for row in (*layers, steps))
+        assert parts == pytest.approx(float(total[column]))
+    assert float(steps["energy_nJ"]) > 0
+    assert bundle.scope == cost_scope(chip)
+    readme = (folder / files.README).read_text()
+    assert bundle.scope in readme
+    assert Placement.from_dict(bundle.placement).summary() in readme
+    (entry,) = network_entries([bundle], shown_networks([bundle]))
+    assert entry["digital_steps"]["latency_us"] == f"{float(steps['latency_us']):.2f}"
+    assert (entry["square"], entry["shared"], entry["replicated"]) == (True, True, False)
 
 
 def test_the_named_networks_of_the_space_are_baselines(setting: Deployment) -> None:

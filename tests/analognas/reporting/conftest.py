@@ -17,7 +17,7 @@ from analognas.searching.candidates import Candidate
 from analognas.searching.config import SearchConfig
 from analognas.searching.journal import Batch, Journal
 from analognas.searching.objectives import OBJECTIVES
-from analognas.simulator.chip import COST_SCOPE, LayerCost, estimate_cost, load_chip, place_layers
+from analognas.simulator.chip import LayerCost, estimate_cost, load_chip, place_layers
 from analognas.simulator.mapping import LayerShape
 
 TIMES_S = tuple(EVALUATION_TIMES_S.values())
@@ -97,7 +97,7 @@ def write_bundle(
     files.write_json(folder / files.EVALUATION, evaluation.to_dict())
     files.write_table(folder / files.ACCURACY, *files.accuracy_table(evaluation.analog))
     names = [column.name for column in fields(LayerCost)]
-    rows = [[asdict(layer)[name] for name in names] + [COST_SCOPE] for layer in cost.layers]
+    rows = [[asdict(layer)[name] for name in names] + [cost.scope] for layer in cost.layers]
     files.write_table(folder / files.COST, [*names, "scope"], rows)
     for name in (files.WEIGHTS, files.NETWORK, files.README):
         (folder / name).write_bytes(b"weights")

@@ -143,11 +143,13 @@ def test_a_front_of_one_network_has_one_winner_with_every_name() -> None:
 def test_the_table_marks_objectives_first_and_keeps_the_basis(
     front: tuple[FrontRecord, ...], tmp_path: Path
 ) -> None:
-    write_front(tmp_path / "front.csv", front, OBJECTIVES, "predicted by X, a guess")
+    write_front(
+        tmp_path / "front.csv", front, OBJECTIVES, basis="predicted by X, a guess", scope="modelled"
+    )
     with (tmp_path / "front.csv").open() as stream:
         header, *rows = list(csv.reader(stream))
     assert header[2:4] == [objective.heading for objective in OBJECTIVES]
     assert len(header) == 4 + len(KNOWN)
     assert all(row[-2] == "predicted by X, a guess" for row in rows)
-    assert all("crossbar array, ADC and PWM input only" in row[-1] for row in rows)
+    assert all(row[-1] == "modelled" for row in rows)
     assert [row[0] for row in rows] == [member.key for member in front]

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from analognas.simulator.chip import (
     CHIPS,
-    COST_SCOPE,
     Cost,
     LayerCost,
+    cost_scope,
     estimate_cost,
     load_chip,
     place_layers,
@@ -92,8 +92,8 @@ def test_every_read_mode_of_a_known_chip_gives_a_cost(name: str) -> None:
 def test_a_record_says_that_it_is_modelled_and_what_it_covers() -> None:
     data = cost_of(STEM).to_dict()
     assert data["kind"] == "modelled"
-    assert data["scope"] == COST_SCOPE
-    assert "crossbar array, ADC and PWM input only" in COST_SCOPE
+    assert data["scope"] == cost_scope(load_chip("hermes"))
+    assert "crossbar array, ADC and PWM input only" in data["scope"]
     assert list(data["layers"][0]) == list(LayerCost.__annotations__)
     assert data["layers"][0] == asdict(cost_of(STEM).layers[0])
 

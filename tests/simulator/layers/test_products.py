@@ -314,3 +314,24 @@ def test_groups_read_apart_need_one_scale_for_all_inputs() -> None:
             mapping=ConductanceMapping(groups="apart"),
             input_stage=InputStage(scaling="abs_max"),
         )
+
+
+def test_groups_read_apart_see_their_own_drives_at_the_columns_foot() -> None:
+    foot = OutputStage(series_resistance=0.02, reference_weight=0.5)
+    hardware = replace(
+        IDEAL,
+        output_stage=foot,
+        mapping=ConductanceMapping(groups="apart"),
+        tile=TileConfig(rows=40, columns=16),
+    )
+    grouped, x = made("conv2d grouped, dilated")
+    assert isinstance(grouped, nn.Conv2d)
+    parts = []
+    for group, share in enumerate(x.chunk(4, dim=1)):
+        own = nn.Conv2d(2, 3, 3, padding=2, dilation=2, dtype=x.dtype)
+        columns = slice(3 * group, 3 * group + 3)
+        own.load_state_dict({k: v[columns] for k, v in grouped.state_dict().items()})
+        parts.append(programmed(own, hardware)(share))
+    expected = torch.cat(parts, dim=2)
+    assert_close(programmed(grouped, hardware)(x), expected, 1e-12)
+    assert (expected[0] - grouped(x)).abs().max() > 1e-3 * expected.abs().max()
