@@ -69,10 +69,15 @@ def build_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     for panel, command in COMMANDS:
-        built.command(command.__name__.replace("_", "-"), rich_help_panel=panel)(command)
+        built.command(name_of(command), rich_help_panel=panel)(command)
     for panel, name, group in GROUPS:
         built.add_typer(group, name=name, rich_help_panel=panel)
     return built
+
+
+def name_of(command: Callable[..., None]) -> str:
+    """What is typed for a command: the name of its function, with hyphens."""
+    return command.__name__.replace("_", "-")
 
 
 def show_version(wanted: bool) -> None:

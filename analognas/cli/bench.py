@@ -294,8 +294,9 @@ def analognets(
     import sys
 
     from analognas.benchmarks.analognets import AnalogNetsConfig, run_analognets, write_page
-    from analognas.benchmarks.analognets_page import tables, to_json, verdict
-    from analognas.benchmarks.analognets_work import Effort
+    from analognas.benchmarks.analognets_jobs import Effort
+    from analognas.benchmarks.analognets_page import to_json, verdict
+    from analognas.benchmarks.analognets_tables import tables
     from analognas.benchmarks.running import command_of
     from analognas.cli.output import progress, say, show_json, show_table
     from analognas.labelling.job import TaskChoice

@@ -8,7 +8,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from analognas import __version__
-from analognas.cli.app import COMMANDS, GROUPS, app, listen
+from analognas.cli.app import COMMANDS, GROUPS, app, listen, name_of
 from analognas.cli.door import Door
 from analognas.errors import RunFailed, UserError
 
@@ -90,11 +90,11 @@ def test_the_version_is_printed() -> None:
 def test_help_lists_every_command() -> None:
     result = CliRunner().invoke(app, ["--help"], terminal_width=200)
     assert result.exit_code == 0
-    for name in [command.__name__ for _, command in COMMANDS] + [name for _, name, _ in GROUPS]:
+    for name in [name_of(command) for _, command in COMMANDS] + [name for _, name, _ in GROUPS]:
         assert f" {name} " in result.stdout
 
 
-@pytest.mark.parametrize("name", [command.__name__ for _, command in COMMANDS])
+@pytest.mark.parametrize("name", [name_of(command) for _, command in COMMANDS])
 def test_every_command_has_help_with_a_first_sentence(name: str) -> None:
     result = CliRunner().invoke(app, [name, "--help"], terminal_width=200)
     assert result.exit_code == 0
