@@ -30,9 +30,17 @@ class NoiseStream:
     """
 
     def __init__(self, seed: int, *path: str | int, device: str | torch.device = "cpu") -> None:
-        self.generator = spawn_generator(seed, *path, device=device)
+        self._origin = (seed, path, device)
+        self._generator: torch.Generator | None = None  # made when it is first needed
         self.key = _hash(seed, *path, "key") | 1
         self._taken = 0
+
+    @property
+    def generator(self) -> torch.Generator:
+        if self._generator is None:
+            seed, path, device = self._origin
+            self._generator = spawn_generator(seed, *path, device=device)
+        return self._generator
 
     def take(self, count: int) -> int:
         """Reserve `count` counters; the first of them."""

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from analognas.simulator.circuit import effective_weight
 from analognas.simulator.compensation.global_drift import ideal_magnitude, read_out_magnitude
 from analognas.simulator.conductance_mapping import from_conductances, to_conductances
-from analognas.simulator.devices import draw_ageing, read_conductance
+from analognas.simulator.devices import draw_ageing, program_conductance, read_conductance
 from analognas.simulator.faults import apply_faults, draw_faults, draw_stuck_levels
 from analognas.simulator.hardware import Hardware
 from analognas.simulator.kernels import Columns
@@ -117,26 +117,25 @@ class CrossbarTile(nn.Module):
         self.make_chips(factory or draws)
         device = self.hardware.device
         g_target_uS = to_conductances(normalised, device, mapping)
-        written, ageing = [], []
+        # One chip after another into place: the memory of all chips is needed once only.
+        cells = g_target_uS.new_empty(len(draws.chips), *g_target_uS.shape)
+        self.register_buffer("g_programmed_uS", cells)
+        self.register_buffer("ageing", torch.empty_like(cells))
+        ones = target.new_ones(len(draws.chips), len(scale))
+        self.register_buffer("digital_gain", ones)
+        self.register_buffer("digital_offset", torch.zeros_like(ones))
+        self.logs = []
         for index, chip in enumerate(draws.chips):
             writing = draws.generator(chip, "programming", device=target.device)
-            variation = self.variations[index] if self.variations else None
-            written.append(
-                write_tile(
-                    normalised, self.hardware, method, variation=variation, generator=writing
-                )
-            )
-            # Pulses may leave a cell far from its target: it drifts as what it holds.
             held_uS = g_target_uS
-            if written[-1].log is not None:
-                held_uS = written[-1].g_uS.clamp(device.g_min_uS, device.g_max_uS)
+            if isinstance(method, Statistical):
+                cells[index] = program_conductance(device, g_target_uS, generator=writing)
+            else:
+                written = self._write_by_pulses(normalised, method, index, generator=writing)
+                # Pulses may leave a cell far from its target: it drifts as what it holds.
+                held_uS = written.clamp(device.g_min_uS, device.g_max_uS)
             drifting = draws.generator(chip, "drift", device=target.device)
-            ageing.append(draw_ageing(device, held_uS, generator=drifting))
-        self.logs = [each.log for each in written if each.log is not None]
-        self.register_buffer("g_programmed_uS", torch.stack([each.g_uS for each in written]))
-        self.register_buffer("digital_gain", torch.stack([each.gain for each in written]))
-        self.register_buffer("digital_offset", torch.stack([each.offset for each in written]))
-        self.register_buffer("ageing", torch.stack(ageing))
+            self.ageing[index] = draw_ageing(device, held_uS, generator=drifting)
         gains = target.new_ones(len(draws.chips), 1)
         self.register_buffer("drift_gain", gains)
         self.register_buffer("baseline", gains.clone())
@@ -146,6 +145,29 @@ class CrossbarTile(nn.Module):
             self.drift_gain = self.baseline / self._read_out(0.0, draws)
         elif self.hardware.compensation != "none":
             self.baseline = self._read_out(0.0, draws)
+
+    def _write_by_pulses(
+        self,
+        normalised: Tensor,
+        method: ProgrammingMethod,
+        index: int,
+        *,
+        generator: torch.Generator,
+    ) -> Tensor:
+        """Write the chip at place `index`; returns what its cells hold, `(D, C, R)`."""
+        written = write_tile(
+            normalised,
+            self.hardware,
+            method,
+            variation=self.variations[index] if self.variations else None,
+            generator=generator,
+        )
+        self.g_programmed_uS[index] = written.g_uS
+        self.digital_gain[index] = written.gain
+        self.digital_offset[index] = written.offset
+        assert written.log is not None
+        self.logs.append(written.log)
+        return written.g_uS
 
     def set_time(self, t_s: float, draws: Draws) -> None:
         """Age the cells to `t_s` seconds after programming and compensate the drift."""
@@ -213,36 +235,38 @@ class CrossbarTile(nn.Module):
             self.register_buffer("stuck_level", torch.stack(levels))
 
     def _age(self, t_s: float, draws: Draws) -> None:
-        hardware = self.hardware
-        conductances = []
-        for index, chip in enumerate(draws.chips):
-            g_uS = read_conductance(
-                hardware.device,
-                self.g_programmed_uS[index],
-                self.ageing[index],
-                t_s=t_s,
-                generator=draws.generator(
-                    chip, "1/f", repr(t_s), device=self.g_programmed_uS.device
-                ),
-            )
-            if hardware.faults.stuck > 0:
-                g_uS = apply_faults(
-                    g_uS, self.fault_map[index], self.stuck_level[index], hardware.device
-                )
-            conductances.append(g_uS)
-        circuit, device = hardware.circuit, hardware.device
+        circuit, device = self.hardware.circuit, self.hardware.device
+        chips, _, columns, rows = self.g_programmed_uS.shape
+        fresh = self.g_programmed_uS.new_empty
+        self.register_buffer("weight", fresh(chips, columns, rows))
         if circuit is not None and circuit.idle == "held":
-            wired = [
-                effective_weight(g[0], g[1], circuit, g_max_uS=device.g_max_uS)
-                for g in conductances
-            ]
-            weights = [each.weight for each in wired]
-            self.register_buffer("wire_offset", torch.stack([each.offset for each in wired]))
-        else:
-            weights = [from_conductances(g, device, hardware.mapping) for g in conductances]
+            self.register_buffer("wire_offset", fresh(chips, columns))
         if circuit is not None and circuit.idle == "cut_off":
-            self.register_buffer("g_uS", torch.stack(conductances))
-        self.register_buffer("weight", torch.stack(weights))
+            self.register_buffer("g_uS", torch.empty_like(self.g_programmed_uS))
+        for index, chip in enumerate(draws.chips):
+            g_uS = self._conductances(index, t_s, draws, chip)
+            if circuit is not None and circuit.idle == "held":
+                wired = effective_weight(g_uS[0], g_uS[1], circuit, g_max_uS=device.g_max_uS)
+                self.weight[index], self.wire_offset[index] = wired.weight, wired.offset
+                continue
+            self.weight[index] = from_conductances(g_uS, device, self.hardware.mapping)
+            if circuit is not None:
+                self.g_uS[index] = g_uS
+
+    def _conductances(self, index: int, t_s: float, draws: Draws, chip: int) -> Tensor:
+        """All cells of a chip at `t_s`, `(D, C, R)`."""
+        device = self.hardware.device
+        generator = draws.generator(chip, "1/f", repr(t_s), device=self.ageing.device)
+        g_uS = read_conductance(
+            device,
+            self.g_programmed_uS[index],
+            self.ageing[index],
+            t_s=t_s,
+            generator=generator,
+        )
+        if self.hardware.faults.stuck > 0:
+            g_uS = apply_faults(g_uS, self.fault_map[index], self.stuck_level[index], device)
+        return g_uS
 
     def _read_out(self, t_s: float, draws: Draws) -> Tensor:
         columns = column_numbers(

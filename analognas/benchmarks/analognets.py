@@ -91,9 +91,10 @@ def run_analognets(config: AnalogNetsConfig, progress: Progress | None = None) -
             "hardware": ", ".join(f"{one.name} {one.hash}" for one in HARDWARE_OF_BITS.values())
             + f"; every network fits the array of {chip.name}",
             "training": f"{effort.epochs} epochs per stage, learning rates {first.learning_rate:g} "
-            f"and {LEARNING_RATE:g}, eta {ETA:g}; seeds {', '.join(map(str, effort.seeds))}. Eta, "
-            "learning rate and all ranges were chosen on the validation part, the former two "
-            "under seed 0",
+            f"and {LEARNING_RATE:g}, eta {ETA:g}; seeds {', '.join(map(str, effort.seeds))}",
+            "choices": "eta (of 0.05 and 0.1), the second learning rate (of 2e-3 and 4e-3) and all "
+            "ranges were chosen on the validation part of the Arabic keywords, the former two "
+            "under seed 0; nothing was chosen on a test part",
             "chips": f"{effort.chips} simulated chips per training, the same draws for all rows",
             "versions": f"analognas {__version__}, simulator {SIMULATOR_VERSION}, torch "
             f"{torch.__version__}, Python {platform.python_version()}",

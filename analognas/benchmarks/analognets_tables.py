@@ -163,11 +163,13 @@ def _chips(found: Sequence[Result], time: int) -> np.ndarray[tuple[int], np.dtyp
 
 @dataclass(frozen=True)
 class Comparison:
-    """Accuracy with the ADC constraint minus without, in points, paired by training seed."""
+    """Accuracy of a learned S minus another's, in points, paired by training seed."""
 
     bits: int
     time: str
     other: str
+    adc: str  # of the other
+    drift_read: str  # of both
     difference: float
     error: float  # standard error over the seeds
 
@@ -175,14 +177,25 @@ class Comparison:
     def is_clear(self) -> bool:
         return abs(self.difference) > TWO_STANDARD_ERRORS * self.error
 
+    @property
+    def is_main(self) -> bool:
+        """Whether the other felt no converters and is on the same chip in its usual state."""
+        usual = self.adc == ONE_GAIN and self.drift_read == FINE
+        return usual and self.other in (NONE, NOISE)
+
 
 def comparisons(report: AnalogNetsReport) -> list[Comparison]:
-    """The learned S against every second stage without converters, on the same chips."""
+    """The learned S against all other second stages, chips and ways to read the drift."""
+    opponents = [(other, ONE_GAIN, FINE) for other in (NONE, NOISE, FIXED)]
+    opponents += [(other, OWN_RANGES, FINE) for other in (NONE, NOISE)]
+    opponents += [(other, ONE_GAIN, OWN) for other in (NONE, NOISE, FIXED)]
     found = []
     for bits in BITS:
-        mine = report.group(MAIN, LEARNED, bits)
-        for method in (NONE, NOISE):
-            others = report.group(MAIN, method, bits)
+        for other, adc, drift_read in opponents:
+            mine = report.group(MAIN, LEARNED, bits, drift_read=drift_read)
+            others = report.group(MAIN, other, bits, adc=adc, drift_read=drift_read)
+            if not others:  # the drift is read with few bits at the fewest only
+                continue
             for index, time in enumerate(TIMES_S):
                 gaps = np.array(
                     [
@@ -191,5 +204,6 @@ def comparisons(report: AnalogNetsReport) -> list[Comparison]:
                     ]
                 )
                 error = float(gaps.std(ddof=1) / np.sqrt(len(gaps))) if len(gaps) > 1 else 0.0
-                found.append(Comparison(bits, time, method, float(gaps.mean()), error))
+                gap = float(gaps.mean())
+                found.append(Comparison(bits, time, other, adc, drift_read, gap, error))
     return found

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from analognas.simulator import kernels
-from analognas.simulator.devices.pcm_laws import DriftingCell, add_read_noise_, tabulated
+from analognas.simulator.devices.pcm_laws import add_read_noise_, is_drifting, tabulated
 from analognas.simulator.streams import gaussian_like
 
 
@@ -101,7 +101,7 @@ def read_conductance(
     conductance.
     """
     g_aged_uS = device.aged_uS(g_prog_uS, ageing, t_s=t_s)
-    if isinstance(device, DriftingCell):
+    if is_drifting(device):
         return add_read_noise_(device, g_aged_uS, g_prog_uS, t_s=t_s, generator=generator)
     sigma_uS = device.read_sigma_uS(g_aged_uS, g_prog_uS, t_s=t_s)
     noise = gaussian_like(g_aged_uS, generator=generator)

@@ -7,7 +7,7 @@ model supplies; time counts from t_0 on, when drift is first seen: t = t_s + t_0
 import math
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeGuard
 
 import torch
 from torch import Tensor
@@ -16,7 +16,6 @@ from analognas.simulator import kernels
 from analognas.simulator.streams import gaussian_like
 
 
-@runtime_checkable
 class DriftingCell(Protocol):
     """The moments of a cell that drifts by a power law, as functions of `r = g / g_max`."""
 
@@ -44,6 +43,11 @@ class DriftingCell(Protocol):
     def read_noise_fraction(self, r: Tensor) -> Tensor:
         """Strength Q_s of the 1/f noise relative to the drifted conductance, at programmed `r`."""
         ...
+
+
+def is_drifting(device: object) -> TypeGuard[DriftingCell]:
+    """Whether the read noise of a device is that of these laws."""
+    return hasattr(type(device), "read_noise_fraction")
 
 
 def draw_drift_exponents(

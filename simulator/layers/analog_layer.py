@@ -90,6 +90,7 @@ class AnalogLayer(nn.Module):
         # Noise and what else a read needs, by place in `chips`.
         self._streams: dict[int | None, NoiseStream] = {}
         self._readings: dict[int | tuple[int, int], list[tuple[TileBlock, TileReading]]] = {}
+        self._numbers: dict[CrossbarTile, Tensor] = {}
 
     @property
     def has_range(self) -> bool:
@@ -204,13 +205,13 @@ class AnalogLayer(nn.Module):
     def set_chip_ranges(self, ranges: Tensor) -> None:
         """Give every chip an input range of its own, `(K,)`."""
         self.chip_ranges.copy_(ranges)
-        self._readings = {}
+        self._readings, self._numbers = {}, {}
 
     def start_reads(self, root: int, t_s: float) -> None:
         """Begin the noise of the reads at `t_s` anew."""
         self._moment = (root, t_s)
         self._streams = {}
-        self._readings = {}
+        self._readings, self._numbers = {}, {}
 
     def _stream(self, places: Places) -> NoiseStream:
         """Noise of the reads: a stream per chip, and another one for all reads of several."""
@@ -235,20 +236,27 @@ class AnalogLayer(nn.Module):
         return self._readings[key]
 
     def _columns(self, tile: CrossbarTile, places: Places) -> Columns:
-        scale = tile.digital_scale(places)
+        if tile not in self._numbers:
+            self._numbers[tile] = self._numbers_of_all(tile)
+        numbers = self._numbers[tile][places]
+        return Columns(numbers if numbers.dim() == 2 else numbers.transpose(0, 1)[:, :, None])
+
+    def _numbers_of_all(self, tile: CrossbarTile) -> Tensor:
+        """Numbers of the columns on every chip, `(K, 5, C)`."""
+        every = slice(None)
+        scale = tile.digital_scale(every)
         if self.hardware.input_stage.scaling == "static":
-            scale = scale * self.chip_ranges[places][..., None]
+            scale = scale * self.chip_ranges[:, None]
         columns = column_numbers(
             self.hardware,
             scale=scale,
             noise=self.hardware.converters.output_noise,
             read_noise=self.hardware.weight_read_noise,
         )
-        offset = tile.digital_offset[places] * scale / tile.digital_gain[places]
+        offset = tile.digital_offset * scale / tile.digital_gain
         if self.bias is not None and self._begins_columns(tile.block):
             offset += self.bias.detach()[tile.block.column_start : tile.block.column_stop]
-        columns = columns.changed(offset=offset)
-        return columns if isinstance(places, int) else Columns(columns.numbers[:, :, None])
+        return columns.changed(offset=offset).numbers.transpose(0, 1).contiguous()
 
     def _begins_columns(self, block: TileBlock) -> bool:
         """Whether a block is the first row part of its columns."""
