@@ -51,8 +51,8 @@ STANDARD_AIMC = replace(
 # alike. The gain of its ADCs is one constant for all layers: `output_bound` is the S of `adc_gain`,
 # a design value that a training may choose (`HwaRecipe.adc_gain`). The size of the array and the
 # sharing of the gain are recalled, not verified; noise of the periphery and the S to start from are
-# those of the standard AIMC model. Drift is read one row at a time through the same ADCs: at 4 bits
-# a row alone reaches their first step with its largest weights only.
+# those of the standard AIMC model. Drift is read through the same ADCs, one row at a time; at
+# 4 bits, where a row alone does not reach their first step, with all rows at once.
 AON_CIM_8BIT = Hardware(
     name="aon_cim_8bit",
     device=Pcm2019(),
@@ -62,13 +62,16 @@ AON_CIM_8BIT = Hardware(
     compensation="gdc",
     mapping=ConductanceMapping(scaling="layer"),
 )
-AON_CIM_6BIT, AON_CIM_4BIT = (
-    replace(
-        AON_CIM_8BIT,
-        name=f"aon_cim_{bits}bit",
-        converters=replace(AON_CIM_8BIT.converters, dac_bits=bits, adc_bits=bits),
-    )
-    for bits in (6, 4)
+AON_CIM_6BIT = replace(
+    AON_CIM_8BIT,
+    name="aon_cim_6bit",
+    converters=replace(AON_CIM_8BIT.converters, dac_bits=6, adc_bits=6),
+)
+AON_CIM_4BIT = replace(
+    AON_CIM_8BIT,
+    name="aon_cim_4bit",
+    converters=replace(AON_CIM_8BIT.converters, dac_bits=4, adc_bits=4),
+    compensation="gdc_ones",
 )
 
 # Input and output settings that IBM's open simulation toolkit has unless told otherwise: Rasch et

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from analognas.search_spaces import Architecture, ConvSpace
@@ -12,7 +13,12 @@ from analognas.simulator.training.analognets import second_stage
 from analognas.training import TrainingRecipe
 
 BITS: Final = (8, 6, 4)
-HARDWARE_OF_BITS: Mapping[int, Hardware] = {8: AON_CIM_8BIT, 6: AON_CIM_6BIT, 4: AON_CIM_4BIT}
+# Drift is read in the same way at all bits, one row at a time.
+HARDWARE_OF_BITS: Mapping[int, Hardware] = {
+    8: AON_CIM_8BIT,
+    6: AON_CIM_6BIT,
+    4: replace(AON_CIM_4BIT, compensation="gdc"),
+}
 TIMES_S: Mapping[str, float] = {
     "25 s": 25.0,
     "1 hour": 3_600.0,

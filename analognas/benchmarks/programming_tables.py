@@ -7,7 +7,6 @@ from statistics import fmean, stdev
 
 from analognas.benchmarks.programming_cases import (
     DENSE,
-    FINE,
     MAIN,
     SPARSE,
 )

@@ -31,7 +31,7 @@ class Effort:
 
     chips: Annotated[int, Ge(1)] = 25
     pairs: Annotated[int, Ge(1)] = 3
-    seconds: Annotated[float, Ge(0)] = 20.0
+    seconds: Annotated[float, Ge(0)] = 8.0
     block_seconds: Annotated[float, Gt(0)] = 0.1
     repetitions: Annotated[int, Ge(1)] = 2
     ratios_only: bool = False
