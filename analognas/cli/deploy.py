@@ -94,15 +94,19 @@ def deploy(
 ) -> None:
     """Put a network on chips: place, program, age, compensate, measure.
 
-    The folder holds the conductances of every cell, core by core, scales, input ranges, routing,
-    placement, accuracy over a year with its spread over chips, modelled cost, and a log of the
-    programming. Finished chips are kept: after Ctrl-C, give the same command again.
+    The folder holds the conductances of every cell, core by core, scales,
+    input ranges, routing, placement, accuracy over a year with its spread over
+    chips, modelled cost, and a log of the programming. Finished chips are kept:
+    after Ctrl-C, give the same command again.
 
-    Examples: a network of a run, `analognas deploy runs/kws --pick accuracy --out deployed`;
-    any model, exported by `torch.export.save(torch.export.export(model.eval(), (x,)), "m.pt2")`:
-    `analognas deploy m.pt2 --inputs train.npz --test test.npz --chip generic --out deployed`;
-    and a real chip: `analognas deploy m.pt2 --inputs train.npz --test test.npz --chip generic
-    --conductances measured.csv --out measured`.
+    A network of a run:
+    `analognas deploy runs/kws --pick accuracy --out deployed`
+
+    Any model, exported by
+    `torch.export.save(torch.export.export(model.eval(), (x,)), "m.pt2")`:
+    `analognas deploy m.pt2 --inputs train.npz --test test.npz --out deployed`
+
+    The same with `--conductances measured.csv`: a real chip, as it was read.
     """
     from analognas.analyzing import parse_times
     from analognas.cli.output import progress, say, show_json, show_table

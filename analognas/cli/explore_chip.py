@@ -66,14 +66,20 @@ def explore_chip(
 ) -> None:
     """Sweep core size, cells per weight, ADC bits, read mode and drift compensation.
 
-    Every network is put on every chip: accuracy after a day against energy, latency and area. Chips
-    that no other chip beats in all four are marked (Pareto). Cells are programmed once per core
-    size and number of cells; everything else reads the same cells.
+    Every network is put on every chip: accuracy after a day against energy,
+    latency and area. Chips that no other chip beats in all four are marked
+    (Pareto). Cells are programmed once per core size and number of cells;
+    everything else reads the same cells.
 
-    Examples: `analognas explore-chip runs/kws --out chips`; a small question in a minute:
-    `analognas explore-chip analognet-like --task digits --cells 1 --core-size 256x256`; bits alone:
-    `analognas explore-chip m.pt2 --inputs train.npz --test test.npz --adc-bits 4,5,6,7,8`; and your
-    own chip: `analognas chips copy generic mine.toml`, then `--chip mine.toml`.
+    The networks of a run: `analognas explore-chip runs/kws --out chips`
+
+    A small question in a minute:
+    `analognas explore-chip analognet-like --task digits --cells 1`
+
+    Bits alone, for any exported model:
+    `analognas explore-chip m.pt2 --inputs train.npz --adc-bits 4,5,6,7,8`
+
+    Your own chip: `analognas chips copy generic mine.toml`, `--chip mine.toml`.
     """
     from analognas.cli.output import progress, say, show_json, show_table
     from analognas.deploying import hardware_of_chip
