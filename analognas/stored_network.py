@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING
 
 from safetensors.torch import load_file
 
-from analognas.deployment.bundle import EVALUATION, WEIGHTS, Bundle, read_bundle
+from analognas.deployment.bundle import (
+    EVALUATION,
+    WEIGHTS,
+    Bundle,
+    read_bundle,
+    read_bundles,
+)
 from analognas.deployment.exporting import find_network
+from analognas.deployment.winners import FOLDER
 from analognas.errors import UserError, checking
 from analognas.search_spaces import Architecture, make_space
 from analognas.searching.run_directory import RunDirectory
@@ -69,7 +76,8 @@ def find_stored(
 
     Args:
         folder: Of a run, or a bundle's own.
-        pick: Which network of a run, as in `analognas export`; by default the knee.
+        pick: Which network of a run, as in `analognas export`; by default the knee, or, where it
+            was not trained, the first that was.
         data: Folder of recordings; None: that of the run, or the data that come with the task.
         words: Keywords in it, comma-separated.
 
@@ -83,7 +91,7 @@ def find_stored(
         bundle, hardware = read_bundle(folder), None
         split = bundle.evaluation.split
     elif run.config_path.is_file():
-        bundle = _pick(folder, pick or DEFAULT_PICK)
+        bundle = _pick(folder, pick or default_pick(folder))
         config, hardware = run.config(), str(run.hardware_path)
         data = data or (Path(config.data) if config.data else None)
         words = words or (",".join(config.words) if config.words else None)
@@ -101,6 +109,13 @@ def find_stored(
             "the folder of recordings by --data, and the keywords by --words."
         )
     return StoredNetwork(bundle, task, hardware or _preset_of(bundle))
+
+
+def default_pick(folder: Path) -> str:
+    """The network of a run that is meant if none is named: its knee, or the first trained one."""
+    trained = read_bundles(folder / FOLDER)
+    names = [name for bundle in trained for name in bundle.name.split("+")]
+    return DEFAULT_PICK if DEFAULT_PICK in names or not trained else trained[0].key
 
 
 def _pick(folder: Path, choice: str) -> Bundle:

@@ -1,6 +1,7 @@
 """`analognas analyze` as a user calls it."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 from typer.testing import CliRunner
 
 from analognas.cli.app import build_app
+from analognas.deployment.bundle import read_bundle
 from analognas.deployment.network import (
     Deployment,
     Methods,
@@ -25,6 +27,7 @@ from analognas.simulator import (
     to_analog,
 )
 from analognas.simulator.chip import load_chip
+from analognas.stored_network import default_pick
 from analognas.tasks import load_task
 from analognas.training import FULL_RECIPE, TrainedNetwork
 
@@ -225,3 +228,11 @@ def test_the_help_teaches_by_example() -> None:
     for command in ("tile", "network"):
         text = " ".join(run("analyze", command, "--help").split())
         assert f"analognas analyze {command}" in text
+
+
+def test_a_run_without_a_trained_knee_means_its_first_trained_network(
+    bundle: Path, tmp_path: Path
+) -> None:
+    assert default_pick(tmp_path) == "knee"  # nothing is trained: the message names the knee
+    shutil.copytree(bundle, tmp_path / "winners" / "only")
+    assert default_pick(tmp_path) == read_bundle(bundle).key
