@@ -112,7 +112,8 @@ def to_markdown(report: AnalogNetsReport, *, data_file: str) -> str:
         markdown_table(["network", "key", "parameters", "multiplications", "array used"], counted),
     ]
     for table in tables(report):
-        parts += [f"## {table.title}", table.note, markdown_table(table.columns, table.rows)]
+        cells = [[cell or "-" for cell in row] for row in table.rows]
+        parts += [f"## {table.title}", table.note, markdown_table(table.columns, cells)]
         if table.title.startswith("Noise"):
             parts += [
                 "### Where the constraint loses",

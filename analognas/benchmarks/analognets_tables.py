@@ -23,6 +23,7 @@ from analognas.benchmarks.analognets_cases import (
     TIMES_S,
 )
 from analognas.benchmarks.analognets_jobs import Result
+from analognas.benchmarks.simulator_tables import Table
 
 TWO_STANDARD_ERRORS = 2.0
 
@@ -64,16 +65,6 @@ class AnalogNetsReport:
             for one in self.results
             if (one.network, one.method, one.bits, one.adc, one.groups, one.drift_read) == key
         ]
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows under a title, for page and terminal."""
-
-    title: str
-    note: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
 
 
 def tables(report: AnalogNetsReport) -> list[Table]:

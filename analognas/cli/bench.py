@@ -1,10 +1,14 @@
 """`analognas bench`: compare networks or programming methods, time and check the simulator."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
+
+if TYPE_CHECKING:
+    from analognas.benchmarks.simulator_tables import Table
 
 DEFAULT = "networks"
 
@@ -130,7 +134,7 @@ def simulator(
     )
     from analognas.benchmarks.simulator_tables import tables, to_json
     from analognas.benchmarks.simulator_timing import FULL, QUICK
-    from analognas.cli.output import progress, say, show_json, show_table
+    from analognas.cli.output import progress, say
 
     config = SpeedConfig(
         models=tuple(only.split(",")) if only is not None else tuple(MODELS),
@@ -142,13 +146,8 @@ def simulator(
     )
     with progress("speed of the simulator") as bar:
         report = run_simulator_speed(config, bar.update)
-    if json:
-        show_json(to_json(report))
-    else:
-        for table in tables(report):
-            show_table(table.title, table.columns, table.rows, note=table.note)
-        for name, value in report.facts.items():
-            say(f"{name}: {value}")
+    facts = [f"{name}: {value}" for name, value in report.facts.items()]
+    show_findings(tables(report), to_json(report), facts, as_json=json)
     if out is not None:
         data = write_page(report, out)
         say(f"Written: {out} and {data}.")
@@ -178,18 +177,13 @@ def fidelity(
         run_fidelity,
         write_page,
     )
-    from analognas.cli.output import progress, say, show_json, show_table
+    from analognas.cli.output import progress, say
     from analognas.errors import RunFailed
 
     config = FidelityConfig(effort=QUICK if quick else FULL, seed=seed, out=out)
     with progress("fidelity of the simulator") as bar:
         report = run_fidelity(config, bar.update)
-    if json:
-        show_json(to_json(report))
-    else:
-        for table in tables(report):
-            show_table(table.title, table.columns, table.rows, note=table.note)
-        say(verdict(report))
+    show_findings(tables(report), to_json(report), [verdict(report)], as_json=json)
     if out is not None:
         data = write_page(report, out)
         say(f"Written: {out} and {data}.")
@@ -222,17 +216,12 @@ def programming(
     )
     from analognas.benchmarks.programming_page import to_json, verdict
     from analognas.benchmarks.programming_tables import tables
-    from analognas.cli.output import progress, say, show_json, show_table
+    from analognas.cli.output import progress, say
 
     config = ProgrammingConfig(effort=QUICK if quick else FULL, seed=seed, out=out)
     with progress("programming") as bar:
         report = run_programming(config, bar.update)
-    if json:
-        show_json(to_json(report))
-    else:
-        for table in tables(report):
-            show_table(table.title, table.columns, table.rows, note=table.note)
-        say(verdict(report))
+    show_findings(tables(report), to_json(report), [verdict(report)], as_json=json)
     if out is not None:
         data = write_page(report, out)
         say(f"Written: {out} and {data}.")
@@ -252,16 +241,11 @@ def chip(
     """
     from analognas.benchmarks.chip_cost import run_chip_cost, write_page
     from analognas.benchmarks.chip_cost_tables import tables, to_json, verdict
-    from analognas.cli.output import say, show_json, show_table
+    from analognas.cli.output import say
     from analognas.errors import RunFailed
 
     report = run_chip_cost(out)
-    if json:
-        show_json(to_json(report))
-    else:
-        for table in tables(report):
-            show_table(table.title, table.columns, table.rows, note=table.note)
-        say(verdict(report))
+    show_findings(tables(report), to_json(report), [verdict(report)], as_json=json)
     if out is not None:
         data = write_page(report, out)
         say(f"Written: {out} and {data}.")
@@ -298,7 +282,7 @@ def analognets(
     from analognas.benchmarks.analognets_page import to_json, verdict
     from analognas.benchmarks.analognets_tables import tables
     from analognas.benchmarks.running import command_of
-    from analognas.cli.output import progress, say, show_json, show_table
+    from analognas.cli.output import progress, say
     from analognas.labelling.job import TaskChoice
 
     config = AnalogNetsConfig(
@@ -312,11 +296,21 @@ def analognets(
     )
     with progress("AnalogNets training") as bar:
         report = run_analognets(config, bar.update)
-    if json:
-        show_json(to_json(report))
-    else:
-        for table in tables(report):
-            show_table(table.title, table.columns, table.rows, note=table.note)
-        say(verdict(report))
+    show_findings(tables(report), to_json(report), [verdict(report)], as_json=json)
     written = write_page(report, out)
     say(f"Written: {out} and {written}.")
+
+
+def show_findings(
+    tables: "Sequence[Table]", content: dict[str, Any], summary: list[str], *, as_json: bool
+) -> None:
+    """Print what a benchmark has found: as JSON, or as tables and the lines of its summary."""
+    from analognas.cli.output import say, show_json, show_table
+
+    if as_json:
+        show_json(content)
+        return
+    for table in tables:
+        show_table(table.title, table.columns, table.rows, note=table.note)
+    for line in summary:
+        say(line)

@@ -156,6 +156,16 @@ def test_not_a_number_is_not_hidden() -> None:
     assert converted[2] == 1.0
 
 
+@pytest.mark.parametrize("half_steps", [127.0, None])
+def test_a_product_that_is_not_a_number_is_not_hidden_by_the_converter(
+    half_steps: float | None,
+) -> None:
+    y = torch.zeros(6, C)
+    y[1, 2] = math.nan
+    read = read_out(y, columns(0.5), stream=stream(), half_steps=half_steps)
+    assert read.isnan().nonzero().tolist() == [[1, 2]]
+
+
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 def test_gradient_of_the_range_is_the_published_sum(layout: torch.memory_format) -> None:
     x = normal(9, 5, 33, 31, name="x").contiguous(memory_format=layout)
