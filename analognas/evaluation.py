@@ -18,6 +18,7 @@ from analognas.simulator import (
     Hardware,
     chips_that_fit,
     program,
+    recalibrate_batch_norm,
     set_time,
     spawn_generator,
 )
@@ -129,6 +130,7 @@ def correct_over_time(
     path: tuple[int, str],
     times_s: Sequence[float],
     chip_batch: int | None = None,
+    recalibration: Sequence[torch.Tensor] = (),
 ) -> NDArray[np.bool_]:
     """Program, age and read `chips` chips; tell which answers are right, `(times, chips, N)`.
 
@@ -139,6 +141,8 @@ def correct_over_time(
         path: Seed and key; they name the random streams.
         times_s: Seconds after programming.
         chip_batch: Chips held in memory at once; by default as many as fit.
+        recalibration: Batches of training inputs that calibrate the batch norms of every chip at
+            every time (AdaBS); none by default.
     """
     seed, key = path
     at_once = min(chips, chip_batch or chips_that_fit(analog))
@@ -150,6 +154,8 @@ def correct_over_time(
         rows = []
         for t_s in times_s:
             set_time(analog, t_s=t_s, generator=spawn_generator(seed, key, "time", repr(t_s)))
+            if recalibration:
+                recalibrate_batch_norm(analog, recalibration)
             rows.append(_answers(analog, data).numpy() == data.labels)
         rounds.append(np.stack(rows))
     return np.concatenate(rounds, axis=1)

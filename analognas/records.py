@@ -34,6 +34,11 @@ class AccuracyOverTime:
         """Share of right answers over the last axis of `(times, chips, N)`."""
         return cls(times_s, tuple(tuple(map(float, row)) for row in correct.mean(axis=2)))
 
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "AccuracyOverTime":
+        """Read back what `dataclasses.asdict` gives."""
+        return cls(tuple(data["times_s"]), tuple(tuple(row) for row in data["accuracy"]))
+
     @property
     def chips(self) -> int:
         return len(self.accuracy[0])
@@ -59,6 +64,38 @@ class AccuracyOverTime:
     def at(self, t_s: float) -> float:
         """Mean accuracy at one of the measured times."""
         return self.mean()[self.times_s.index(t_s)]
+
+
+@dataclass(frozen=True)
+class FurtherAccuracy:
+    """Accuracy of a labelled network on other hardware, or of an earlier state of its training.
+
+    Args:
+        analog: Simulated accuracy over time.
+        clips: Inputs that it was measured on, a fixed part of those that judge.
+        seconds: Of the measurement.
+        variant: Hardware that it was measured on (`HardwareVariant.id`).
+        epoch: Epochs of training behind it; None after all of them.
+        training_seconds: Spent until then.
+    """
+
+    analog: AccuracyOverTime
+    clips: int
+    seconds: float
+    variant: str
+    epoch: int | None = None
+    training_seconds: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "FurtherAccuracy":
+        """Read back `to_dict()`; a foreign record is a ValueError."""
+        try:
+            return cls(**{**data, "analog": AccuracyOverTime.from_dict(data["analog"])})
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"Not a complete record of a measurement: {error}.") from error
 
 
 @dataclass(frozen=True)
@@ -113,10 +150,7 @@ class Evaluation:
             )
         content = dict(data)
         try:
-            analog = content.pop("analog")
-            content["analog"] = AccuracyOverTime(
-                tuple(analog["times_s"]), tuple(tuple(row) for row in analog["accuracy"])
-            )
+            content["analog"] = AccuracyOverTime.from_dict(content["analog"])
             content["cost"] = CostSummary(**content["cost"])
             return cls(**content)
         except (KeyError, TypeError) as error:

@@ -85,6 +85,9 @@ class TrainedNetwork:
         return state
 
 
+Watch = Callable[[int, TrainedNetwork], None]  # epochs done, the network as it is
+
+
 def pick_device(name: str) -> torch.device:
     """Resolve `auto` to the GPU when there is one."""
     if name == "auto":
@@ -103,6 +106,7 @@ def train_network(  # noqa: PLR0913  (a seam: the things a training run is made 
     device: str | torch.device = "cpu",
     start: TrainedNetwork | None = None,
     progress: Progress | None = None,
+    watch: Watch | None = None,
 ) -> TrainedNetwork:
     """Train `arch` on the training part of `task`, feeling the noise of `hardware`.
 
@@ -120,6 +124,8 @@ def train_network(  # noqa: PLR0913  (a seam: the things a training run is made 
         device: Where to train.
         start: A first stage whose weights to continue from, by default none.
         progress: Told after every epoch.
+        watch: Shown the network after every epoch but the last. It must not change anything; its
+            own time does not count as training.
 
     Raises:
         ValueError: The recipe asks for a teacher, and this training has none; or `start` is of
@@ -142,10 +148,22 @@ def train_network(  # noqa: PLR0913  (a seam: the things a training run is made 
         network.load_state_dict(start.digital.state_dict())
     analog = to_analog(network, hardware).to(device).train()
     noise = spawn_generator(seed, stage, "noise", device=device)
+    watched = 0.0
+
+    def after_epoch(epoch: int) -> None:
+        nonlocal watched
+        if progress is not None:
+            progress(epoch, recipe.epochs, "training")
+        if watch is not None and epoch < recipe.epochs:
+            paused = time.perf_counter()
+            spent = paused - began - watched
+            watch(epoch, TrainedNetwork(space, arch, analog, recipe, seed, spent))
+            watched += time.perf_counter() - paused
+
     with noisy_training(analog, recipe.hwa, generator=noise) as session:
-        _fit(session, analog, task, recipe, path=(seed, stage), progress=progress)
+        _fit(session, analog, task, recipe, path=(seed, stage), after_epoch=after_epoch)
     analog.eval()
-    seconds = time.perf_counter() - began
+    seconds = time.perf_counter() - began - watched
     return TrainedNetwork(space, arch, analog, recipe, seed, seconds)
 
 
@@ -202,7 +220,7 @@ def _fit(
     recipe: TrainingRecipe,
     *,
     path: tuple[int, str],
-    progress: Progress | None,
+    after_epoch: Callable[[int], None],
 ) -> None:
     seed, key = path
     device = next(analog.parameters()).device
@@ -231,8 +249,7 @@ def _fit(
                 optimizer.step()
             step += 1
             session.step(progress=step / steps)
-        if progress is not None:
-            progress(epoch + 1, recipe.epochs, "training")
+        after_epoch(epoch + 1)
 
 
 def _optimizers(

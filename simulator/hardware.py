@@ -153,15 +153,24 @@ class Hardware:
         """Read a hardware file; a wrong key, type or value is one `ValueError` that names it."""
         path = Path(path)
         try:
-            data = tomllib.loads(path.read_text(encoding="utf-8"))
+            text = path.read_text(encoding="utf-8")
         except FileNotFoundError:
             raise ValueError(
                 f"The hardware file {str(path)!r} does not exist. Give the path of a TOML file, "
                 "or name a preset."
             ) from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        except (UnicodeDecodeError, OSError) as error:
             raise ValueError(f"{path} is not a readable TOML file: {error}.") from error
-        return _validate(data, str(path))
+        return cls.parse_toml(text, source=str(path))
+
+    @classmethod
+    def parse_toml(cls, text: str, *, source: str = "hardware") -> "Hardware":
+        """Read back `to_toml()`; errors are those of `from_toml`, and begin with `source`."""
+        try:
+            data = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise ValueError(f"{source} is not a readable TOML file: {error}.") from error
+        return _validate(data, source)
 
 
 _SWITCHED_OFF: dict[str, Any] = {

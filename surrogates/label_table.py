@@ -1,60 +1,40 @@
 """Label tables: the simulated accuracy of every chip of every labelled network at every time.
 
-A label set is a folder. `labels.parquet` is long, one row per network, training seed, chip and
-time; `networks.jsonl` (or `.parquet`) has one row per network and training seed; `card.md` tells
-people how the labels were made.
+A label set is a folder:
+
+    labels.parquet    long: one row per network, training seed, chip and time, on the hardware that
+                      the networks were trained for, over all inputs of the part that judges
+    networks.jsonl    one row per network and training seed (or networks.parquet)
+    variants.parquet  like the labels, on other hardware, with fewer chips and inputs
+    hardware.jsonl    one row per variant of the hardware
+    curves.parquet    like the labels, of states on the way of a training (fidelities below 1)
+    card.md           tells people how the labels were made
+
+The third to fifth are there if they were measured.
 """
 
 import io
 import json
 import os
 import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from pydantic import ConfigDict, PositiveInt
 from pydantic.dataclasses import dataclass as checked_dataclass
 
-LABEL_COLUMNS = ("key", "seed", "chip", "t_s", "accuracy")
-NETWORK_COLUMNS = (
-    "key",
-    "seed",
-    "architecture",
-    "digital_accuracy",
-    "parameters",
-    "multiplications",
-    "cores",
-    "energy_nJ",
-    "latency_us",
-    "training_seconds",
-    "evaluation_seconds",
-    "hardware",
-    "hardware_hash",
-    "simulator_version",
-    "task",
-    "data_name",
-    "data_key",
-    "split",
-    "part",
-    "chips",
-    "recipe",
-)
-# Labels of different hardware, data or physics must not be learned from as if they were one.
-COMMON_COLUMNS = (
-    "task",
-    "data_name",
-    "data_key",
-    "split",
-    "part",
-    "hardware",
-    "hardware_hash",
-    "simulator_version",
-)
-TEXT_COLUMNS = ("key", "architecture", "recipe", *COMMON_COLUMNS)
+from analognas.surrogates.label_checks import COLUMNS, COMMON_COLUMNS, IDENTITY, check_tables
+
+# The file of every table; a second name is read, but never written.
+FILES = {
+    "labels": ("labels.parquet",),
+    "networks": ("networks.jsonl", "networks.parquet"),
+    "variants": ("variants.parquet",),
+    "hardware": ("hardware.jsonl",),
+    "curves": ("curves.parquet",),
+}
 # A 5 % quantile needs chips; below this number it is `mean - 1.645 sd`.
 MINIMUM_CHIPS_FOR_EMPIRICAL_QUANTILE = 40
 
@@ -91,14 +71,18 @@ class LabelTable:
     labels: pd.DataFrame
     networks: pd.DataFrame
     card: str = ""
+    variants: pd.DataFrame | None = None
+    hardware: pd.DataFrame | None = None
+    curves: pd.DataFrame | None = None
 
     def __post_init__(self) -> None:
-        _require_columns(self.labels, LABEL_COLUMNS, "labels")
-        _require_columns(self.networks, NETWORK_COLUMNS, "networks")
-        _check_types(self.labels, self.networks)
-        _check_labels(self.labels)
-        _check_networks(self.networks)
-        _check_links(self.labels, self.networks)
+        check_tables(self.tables)
+
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """The tables that are there, by name."""
+        named = {name: getattr(self, name) for name in COLUMNS}
+        return {name: frame for name, frame in named.items() if frame is not None}
 
     @classmethod
     def read(cls, folder: Path | str) -> "LabelTable":
@@ -108,42 +92,22 @@ class LabelTable:
             ValueError: The folder is not a label set, or its tables are corrupt or inconsistent.
         """
         folder = Path(folder)
-        labels_path = folder / "labels.parquet"
-        if not labels_path.is_file():
-            raise ValueError(
-                f"A label set must hold `labels.parquet`, but {folder} does not. "
-                "Point to a folder written by `analognas label`."
-            )
-        networks_path = next(
-            (p for p in (folder / "networks.jsonl", folder / "networks.parquet") if p.is_file()),
-            None,
-        )
-        if networks_path is None:
-            raise ValueError(
-                f"A label set must hold `networks.jsonl` or `networks.parquet`, but {folder} has "
-                "neither. Copy the whole folder that `analognas label` wrote."
-            )
         card = folder / "card.md"
         try:
             return cls(
-                labels=_read_frame(labels_path),
-                networks=_read_frame(networks_path),
+                **read_tables(folder),
                 card=card.read_text(encoding="utf-8") if card.is_file() else "",
             )
         except ValueError as error:
             raise ValueError(f"Label set {folder}: {error}") from error
 
     def write(self, folder: Path | str) -> None:
-        """Write the three files, each complete or not at all; the order of rows is fixed."""
+        """Write the files, each complete or not at all; the order of rows is fixed."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        labels = self.labels.sort_values(["key", "seed", "chip", "t_s"], ignore_index=True)
-        networks = self.networks.sort_values(["key", "seed"], ignore_index=True)
-        buffer = io.BytesIO()
-        labels.to_parquet(buffer, index=False)
-        lines = [json.dumps(row) for row in json.loads(networks.to_json(orient="records"))]
-        _replace(folder / "labels.parquet", buffer.getvalue())
-        _replace(folder / "networks.jsonl", ("\n".join(lines) + "\n").encode())
+        for name, frame in self.tables.items():
+            ordered = frame.sort_values(list(IDENTITY[name]), ignore_index=True)
+            _replace(folder / FILES[name][0], _to_bytes(ordered, FILES[name][0]))
         if self.card:
             _replace(folder / "card.md", self.card.encode())
 
@@ -205,6 +169,25 @@ class LabelTable:
         return table.assign(seeds=groups.size()).reset_index()
 
 
+def read_tables(folder: Path) -> dict[str, pd.DataFrame]:
+    """Read the tables of a label set without checking what they say.
+
+    Raises:
+        ValueError: There are no labels or networks, or a file cannot be read.
+    """
+    tables = {}
+    for name, files in FILES.items():
+        path = next((folder / file for file in files if (folder / file).is_file()), None)
+        if path is not None:
+            tables[name] = _read_frame(path)
+        elif name in ("labels", "networks"):
+            raise ValueError(
+                f"it must hold `{'` or `'.join(files)}`, but does not. Point to a whole folder "
+                "that `analognas label` wrote."
+            )
+    return tables
+
+
 def _read_frame(path: Path) -> pd.DataFrame:
     try:
         if path.suffix == ".parquet":
@@ -217,102 +200,13 @@ def _read_frame(path: Path) -> pd.DataFrame:
         ) from error
 
 
-def _require_columns(frame: pd.DataFrame, columns: tuple[str, ...], name: str) -> None:
-    missing = [column for column in columns if column not in frame.columns]
-    if missing:
-        raise ValueError(
-            f"the {name} table must have the columns {list(columns)}, but {missing} are missing. "
-            "It was not written by `analognas label`, or by another version."
-        )
-    if frame.empty:
-        raise ValueError(f"the {name} table is empty. Label at least one network.")
-
-
-def _check_types(labels: pd.DataFrame, networks: pd.DataFrame) -> None:
-    for name, frame in (("labels", labels), ("networks", networks)):
-        for column in frame.columns:
-            if column in TEXT_COLUMNS:
-                texts = frame[column].map(lambda value: isinstance(value, str) and value != "")
-                if not texts.all():
-                    raise ValueError(
-                        f"`{column}` of the {name} table must be text in every row, but got "
-                        f"{frame[column][~texts].iloc[0]!r}."
-                    )
-            elif column in LABEL_COLUMNS or column in NETWORK_COLUMNS:
-                kind = frame[column].dtype.kind
-                whole = column in ("seed", "chip", "chips", "parameters", "cores")
-                if kind not in ("iu" if whole else "iuf"):
-                    raise ValueError(
-                        f"`{column}` of the {name} table must hold "
-                        f"{'whole numbers' if whole else 'numbers'}, but its type is "
-                        f"{frame[column].dtype}."
-                    )
-
-
-def _check_labels(labels: pd.DataFrame) -> None:
-    for column, low, high in (("accuracy", 0.0, 1.0), ("t_s", 1e-9, np.inf)):
-        inside = labels[column].between(low, high)
-        if not inside.all():
-            bad = labels.loc[~inside].iloc[0]
-            rule = "a fraction from 0 to 1" if column == "accuracy" else "positive seconds"
-            raise ValueError(
-                f"`{column}` must be {rule}, but network {bad['key']} has {bad[column]}. "
-                "Label this network again."
-            )
-    repeated = labels.duplicated(["key", "seed", "chip", "t_s"])
-    if repeated.any():
-        bad = labels.loc[repeated].iloc[0]
-        raise ValueError(
-            "every network, seed, chip and time must appear once, but network "
-            f"{bad['key']}, seed {bad['seed']}, chip {bad['chip']}, t_s {bad['t_s']:g} appears "
-            "more than once. Keep one of the rows."
-        )
-    times = labels.groupby(["key", "seed", "chip"])["t_s"].nunique()
-    if times.min() != labels["t_s"].nunique():
-        bad = times.reset_index().iloc[int(times.argmin())]
-        raise ValueError(
-            f"every chip must be measured at the same times, but network {bad['key']}, seed "
-            f"{bad['seed']}, chip {bad['chip']} has {bad['t_s']} of {labels['t_s'].nunique()}. "
-            "Label this network again."
-        )
-
-
-def _check_networks(networks: pd.DataFrame) -> None:
-    repeated = networks.duplicated(["key", "seed"])
-    if repeated.any():
-        bad = networks.loc[repeated].iloc[0]
-        raise ValueError(
-            f"every network and seed must appear once, but network {bad['key']}, seed "
-            f"{bad['seed']} appears more than once in the networks table. Keep one of the rows."
-        )
-    for column in COMMON_COLUMNS:
-        values = sorted(networks[column].unique())
-        if len(values) > 1:
-            raise ValueError(
-                f"a label table must hold one `{column}`, but got {values}. "
-                "Make one label set for each."
-            )
-    for key, text in zip(networks["key"], networks["architecture"], strict=True):
-        try:
-            content = json.loads(text)
-        except ValueError as error:
-            raise ValueError(
-                f"`architecture` must be JSON, but that of network {key} is not ({error})."
-            ) from error
-        if not isinstance(content, Mapping):
-            raise ValueError(f"`architecture` must be a JSON object, but that of {key} is not.")
-
-
-def _check_links(labels: pd.DataFrame, networks: pd.DataFrame) -> None:
-    labelled = set(labels[["key", "seed"]].itertuples(index=False, name=None))
-    described = set(networks[["key", "seed"]].itertuples(index=False, name=None))
-    if labelled != described:
-        key, seed = sorted(labelled ^ described)[0]
-        place = "labels but no row in networks" if (key, seed) in labelled else "no labels"
-        raise ValueError(
-            f"the labels and networks tables must hold the same networks, but network {key}, seed "
-            f"{seed} has {place}. The two files do not belong together."
-        )
+def _to_bytes(frame: pd.DataFrame, file: str) -> bytes:
+    if file.endswith(".parquet"):
+        buffer = io.BytesIO()
+        frame.to_parquet(buffer, index=False)
+        return buffer.getvalue()
+    lines = [json.dumps(row) for row in json.loads(frame.to_json(orient="records"))]
+    return ("\n".join(lines) + "\n").encode()
 
 
 def _replace(path: Path, data: bytes) -> None:

@@ -28,8 +28,12 @@ def label(
     ] = None,
     seeds: Annotated[int, typer.Option(help="Trainings of each replicated network.")] = 3,
     chips: Annotated[
-        int | None, typer.Option(help="Simulated chips per trained network (default: 8).")
+        int | None, typer.Option(help="Simulated chips per trained network (default: 20).")
     ] = None,
+    variants: Annotated[
+        int,
+        typer.Option(help="Hardware variants that every network is measured on besides.", min=0),
+    ] = 12,
     epochs: Annotated[
         int | None, typer.Option(help="Epochs per training (default: the label recipe's).")
     ] = None,
@@ -59,8 +63,10 @@ def label(
 ) -> None:
     """Train sampled networks hardware-aware and record their accuracy on simulated chips.
 
-    The same command continues a run that was stopped. At the end the folder holds a label set:
-    labels.parquet, networks.jsonl and card.md.
+    Every network is also measured on variants of the hardware, and twice on the way of its
+    training. The same command continues a run that was stopped. At the end the folder holds a label
+    set: labels.parquet, networks.jsonl, card.md and, for the variants and the states on the way,
+    variants.parquet, hardware.jsonl and curves.parquet.
     """
     from analognas.errors import UserError
     from analognas.labelling import reopen_folder, run_jobs
@@ -95,6 +101,7 @@ def label(
                 source=reevaluate,
                 hardware=chosen_hardware,
                 chips=chips,
+                variants=variants,
                 data=str(data) if data else None,
                 device=device,
                 command=command,
@@ -108,7 +115,8 @@ def label(
             networks=networks,
             replicated=min(20, networks) if replicated is None else replicated,
             seeds=seeds,
-            chips=8 if chips is None else chips,
+            chips=20 if chips is None else chips,
+            variants=variants,
             epochs=epochs,
             seed=seed,
             keep_all_weights=keep_all_weights,

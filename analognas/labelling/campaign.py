@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from analognas.errors import UserError, checking
+from analognas.hardware_variants import HardwareVariant, assign_variants, sample_variants
 from analognas.labelling.folder import LabelFolder, open_folder, read_folder
 from analognas.labelling.job import PART, MeasureAgain, Setting, TaskChoice, TrainAndMeasure
 from analognas.labelling.plan import Candidate, Job, LabelPlan, plan_jobs
@@ -49,12 +50,14 @@ class ReevaluationRequest:
         source: Folder of a label run with kept weights.
         hardware: To measure on.
         chips: Simulated chips; None takes as many as before.
+        variants: Hardware variants of `hardware` that every network is measured on besides.
         data: Where the data folder of the task is, if it has one.
     """
 
     source: Path
     hardware: Hardware
     chips: int | None = None
+    variants: int = 12
     data: str | None = None
     device: str = "auto"
     command: str = "analognas label"
@@ -78,6 +81,9 @@ def label_run(request: LabelRequest, out: Path) -> Iterator[tuple[LabelFolder, W
         chip=chip,
         chips=plan.chips,
         device=_choose_device(request.device),
+        variants=_make_variants(request.hardware, plan.variant_pool, plan.seed),
+        variant_chips=plan.variant_chips,
+        variant_clips=plan.variant_clips,
     )
     settings = {
         "kind": "trained",
@@ -128,19 +134,30 @@ def reevaluation_run(
             f"The data must be that of the labels (key {stored['data_key']}), but the data that is "
             f"there now has key {task.data_key}. Point to the original data with --data."
         )
+    plan = LabelPlan(
+        networks=len({entry.job.key for entry in kept.values()}),
+        replicated=0,
+        chips=request.chips or stored["chips"],
+        variants=request.variants,
+        seed=stored["seed"],
+    )
     setting = Setting(
         task=choice,
         space=stored["space"],
         hardware=request.hardware,
         chip=load_chip(CHIP),
-        chips=request.chips or stored["chips"],
+        chips=plan.chips,
         device=_choose_device(request.device),
+        variants=_make_variants(request.hardware, plan.variant_pool, plan.seed),
+        variant_chips=plan.variant_chips,
+        variant_clips=plan.variant_clips,
     )
     settings = {
         "kind": "re-evaluated",
         **_describe(setting, task, request.command),
         **{name: stored[name] for name in ("networks", "replicated", "seeds", "seed", "recipe")},
         "chips": setting.chips,
+        **{name: getattr(plan, name) for name in ("variants", "variant_chips", "variant_clips")},
         "source": request.source.resolve().name,
     }
     workshop = MeasureAgain(
@@ -151,7 +168,14 @@ def reevaluation_run(
     )
 
     def make_jobs() -> Sequence[Job]:
-        return [replace(entry.job, keep_weights=False) for entry in kept.values()]
+        keys = {entry.job.key for entry in kept.values()}
+        dealt: Mapping[str, tuple[int, ...]] = dict.fromkeys(keys, ())
+        if plan.variants:
+            dealt = assign_variants(list(keys), plan.variant_pool, plan.variants, plan.seed)
+        return [
+            replace(entry.job, keep_weights=False, variants=dealt[entry.job.key])
+            for entry in kept.values()
+        ]
 
     with open_folder(out, settings, make_jobs) as folder:
         yield folder, workshop
@@ -168,6 +192,13 @@ def sample_candidates(space: str, task: Task, chip: ChipSpec, plan: LabelPlan) -
         Candidate(arch.key, arch.to_dict(), built.parameters(arch), built.multiplications(arch))
         for arch in archs
     ]
+
+
+def _make_variants(hardware: Hardware, count: int, seed: int) -> tuple[HardwareVariant, ...]:
+    if not count:
+        return ()
+    with checking("variants"):
+        return sample_variants(hardware, count, seed)
 
 
 def _choose_device(name: str) -> str:
@@ -192,10 +223,12 @@ def _describe(setting: Setting, task: Task, command: str) -> dict[str, Any]:
         "words": list(choice.words) if choice.words else None,
         "classes": list(task.classes),
         "part": PART,
+        "clips": len(task.parts[PART]),
         "space": setting.space,
         "hardware": setting.hardware.name,
         "hardware_hash": setting.hardware.hash,
         "hardware_toml": setting.hardware.to_toml(),
+        "hardware_variants": [variant.to_dict() for variant in setting.variants],
         "chip": setting.chip.name,
         "simulator_version": SIMULATOR_VERSION,
         "device": setting.device,

@@ -24,7 +24,7 @@ from typing import Any
 from analognas.errors import UserError
 from analognas.files import append_line, write_bytes, write_text
 from analognas.labelling.plan import Job
-from analognas.records import Evaluation
+from analognas.records import Evaluation, FurtherAccuracy
 
 FORMAT_VERSION = 1
 JOURNAL, SETTINGS, JOBS, LOCK, WEIGHTS = (
@@ -47,6 +47,7 @@ class DoneJob:
     job: Job
     evaluation: Evaluation
     weights: str | None  # path inside the folder, None if the weights were not kept
+    further: tuple[FurtherAccuracy, ...] = ()
 
 
 @dataclass
@@ -69,7 +70,13 @@ class LabelFolder:
         """Finished jobs in the order of the job list, whatever order they ended in."""
         return tuple(self.done[job.id] for job in self.jobs if job.id in self.done)
 
-    def record_done(self, job: Job, evaluation: Evaluation, weights: bytes | None) -> None:
+    def record_done(
+        self,
+        job: Job,
+        evaluation: Evaluation,
+        weights: bytes | None,
+        further: tuple[FurtherAccuracy, ...] = (),
+    ) -> None:
         """Store a result; when this returns, it survives a kill."""
         where = None
         if weights is not None:
@@ -81,9 +88,10 @@ class LabelFolder:
                 "status": "done",
                 "weights": where,
                 "evaluation": evaluation.to_dict(),
+                "further": [measured.to_dict() for measured in further],
             }
         )
-        self.done[job.id] = DoneJob(job, evaluation, where)
+        self.done[job.id] = DoneJob(job, evaluation, where, further)
         self.failed.pop(job.id, None)
 
     def record_failed(self, job: Job, message: str) -> None:
@@ -196,15 +204,16 @@ def _replay(folder: LabelFolder, *, repair: bool) -> None:
                 continue
             evaluation = Evaluation.from_dict(entry["evaluation"])
             weights = entry["weights"]
+            further = tuple(FurtherAccuracy.from_dict(item) for item in entry.get("further", ()))
         except (KeyError, TypeError, ValueError) as error:
             raise _damaged(path, f"line {number}: {error!r}") from error
-        folder.done[job.id] = DoneJob(job, evaluation, weights)
+        folder.done[job.id] = DoneJob(job, evaluation, weights, further)
         folder.failed.pop(job.id, None)
 
 
 def _check_same(path: Path, stored: dict[str, Any], asked: Settings) -> None:
     differing = [
-        f"{name} is {stored.get(name)!r} there, {asked.get(name)!r} here"
+        f"{name} is {_short(stored.get(name))} there, {_short(asked.get(name))} here"
         for name in sorted({*stored, *asked} - INFORMATIVE)
         if stored.get(name) != asked.get(name)
     ]
@@ -213,6 +222,11 @@ def _check_same(path: Path, stored: dict[str, Any], asked: Settings) -> None:
             f"{path} holds a label run with other settings: {'; '.join(differing)}. "
             "Give the same settings to continue it, or another --out."
         )
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 200 else text[:200] + " ..."
 
 
 def _read_json(path: Path) -> Any:

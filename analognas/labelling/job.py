@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analognas.labelling.folder import WEIGHTS
 from analognas.labelling.plan import Job
-from analognas.labelling.workers import RunJob
-from analognas.records import Evaluation
+from analognas.labelling.workers import JobResult, RunJob
+from analognas.records import EVALUATION_TIMES_S, AccuracyOverTime, FurtherAccuracy
 
 if TYPE_CHECKING:
     import torch
 
+    from analognas.hardware_variants import HardwareVariant
+    from analognas.search_spaces import SearchSpace
     from analognas.simulator import Hardware
     from analognas.simulator.chip import ChipSpec
-    from analognas.tasks import Task
+    from analognas.tasks import Part, Task
+    from analognas.training import TrainedNetwork, TrainingRecipe
 
 # Labels and the choice of winners look at the validation part only.
 PART = "validation"
+# States on the way of a training that are measured too, as shares of its epochs.
+FIDELITIES = (0.25, 0.5)
+# Training inputs that calibrate batch norms on an aged chip: batches, and inputs in each.
+RECALIBRATION_BATCHES, RECALIBRATION_BATCH_SIZE = 8, 64
 
 
 @dataclass(frozen=True)
@@ -49,6 +57,9 @@ class Setting:
     chip: ChipSpec
     chips: int
     device: str  # "cpu" or "cuda"
+    variants: tuple[HardwareVariant, ...] = ()
+    variant_chips: int = 2
+    variant_clips: int = 240
 
 
 @dataclass(frozen=True)
@@ -64,33 +75,37 @@ class TrainAndMeasure:
 
     def __call__(self) -> RunJob:
         use_one_thread()
-        from analognas.evaluation import evaluate_trained
         from analognas.labelling.weights import round_to_float16
-        from analognas.search_spaces import Architecture, make_space
-        from analognas.training import TrainingRecipe, restore_network, train_network
+        from analognas.search_spaces import Architecture
+        from analognas.training import TrainingRecipe, train_network
 
         setting = self.setting
-        hardware, device = setting.hardware, setting.device
         recipe = TrainingRecipe(**self.recipe)
-        task = setting.task.load()
-        space = make_space(setting.space, input_shape=task.input_shape, n_classes=task.n_classes)
+        bench = _Bench(setting, recipe)
+        watched = _watched_epochs(recipe.epochs)
 
-        def run_job(job: Job) -> tuple[Evaluation, Mapping[str, torch.Tensor]]:
+        def run_job(job: Job) -> JobResult:
             arch, seed = Architecture.from_dict(job.architecture), job.seed
-            trained = train_network(space, arch, task, recipe, hardware, seed=seed, device=device)
+            curve: list[FurtherAccuracy] = []
+
+            def watch(epoch: int, network: TrainedNetwork) -> None:
+                if epoch in watched:
+                    state = network.state
+                    measured = bench.measure_state(job, state, epoch, network.seconds)
+                    curve.append(measured)
+
+            trained = train_network(
+                bench.space,
+                arch,
+                bench.task,
+                recipe,
+                setting.hardware,
+                seed=seed,
+                device=setting.device,
+                watch=watch if setting.variants else None,
+            )
             state = round_to_float16(trained.state)
-            rounded = restore_network(
-                space, arch, state, recipe, hardware, seed=seed, device=device
-            )
-            evaluation = evaluate_trained(
-                replace(rounded, seconds=trained.seconds),
-                task,
-                hardware,
-                setting.chip,
-                part=PART,
-                chips=setting.chips,
-            )
-            return evaluation, state
+            return bench.measure(job, state, trained.seconds, curve)
 
         return run_job
 
@@ -106,37 +121,123 @@ class MeasureAgain:
 
     def __call__(self) -> RunJob:
         use_one_thread()
-        from analognas.evaluation import evaluate_trained
         from analognas.labelling.weights import unpack_weights
-        from analognas.search_spaces import Architecture, make_space
-        from analognas.training import TrainingRecipe, restore_network
+        from analognas.training import TrainingRecipe
 
-        setting = self.setting
-        recipe = TrainingRecipe(**self.recipe)
-        task = setting.task.load()
-        space = make_space(setting.space, input_shape=task.input_shape, n_classes=task.n_classes)
+        bench = _Bench(self.setting, TrainingRecipe(**self.recipe))
 
-        def run_job(job: Job) -> tuple[Evaluation, Mapping[str, torch.Tensor]]:
-            restored = restore_network(
-                space,
-                Architecture.from_dict(job.architecture),
-                unpack_weights(self.source / WEIGHTS / f"{job.id}.safetensors"),
-                recipe,
-                setting.hardware,
-                seed=job.seed,
-                device=setting.device,
-            )
-            evaluation = evaluate_trained(
-                replace(restored, seconds=self.training_seconds[job.id]),
-                task,
-                setting.hardware,
-                setting.chip,
-                part=PART,
-                chips=setting.chips,
-            )
-            return evaluation, {}
+        def run_job(job: Job) -> JobResult:
+            state = unpack_weights(self.source / WEIGHTS / f"{job.id}.safetensors")
+            result = bench.measure(job, state, self.training_seconds[job.id], ())
+            return replace(result, state={})
 
         return run_job
+
+
+class _Bench:
+    """Puts weights on chips: those of the nominal hardware, and those of its variants."""
+
+    def __init__(self, setting: Setting, recipe: TrainingRecipe) -> None:
+        import torch
+
+        from analognas.search_spaces import make_space
+
+        self._setting = setting
+        self._recipe = recipe
+        self.task = setting.task.load()
+        self.space: SearchSpace = make_space(
+            setting.space, input_shape=self.task.input_shape, n_classes=self.task.n_classes
+        )
+        self._part: Part = self.task.parts[PART]
+        self._clips: Part = self._part.stratified(setting.variant_clips)
+        calibrating = self.task.train.stratified(RECALIBRATION_BATCHES * RECALIBRATION_BATCH_SIZE)
+        self._calibration = tuple(
+            batch.to(setting.device)
+            for batch in torch.from_numpy(calibrating.inputs).split(RECALIBRATION_BATCH_SIZE)
+            if len(batch) > 1
+        )
+
+    def measure(
+        self,
+        job: Job,
+        state: Mapping[str, torch.Tensor],
+        training_seconds: float,
+        curve: Sequence[FurtherAccuracy],
+    ) -> JobResult:
+        """Measure a trained network everywhere; the nominal hardware gets all chips and inputs."""
+        from analognas.evaluation import evaluate_trained
+
+        setting = self._setting
+        evaluation = evaluate_trained(
+            replace(self._restore(job, state, setting.hardware), seconds=training_seconds),
+            self.task,
+            setting.hardware,
+            setting.chip,
+            part=PART,
+            chips=setting.chips,
+        )
+        return JobResult(evaluation, state, (*curve, *self._measure_variants(job, state)))
+
+    def measure_state(
+        self, job: Job, state: Mapping[str, torch.Tensor], epoch: int, training_seconds: float
+    ) -> FurtherAccuracy:
+        """Measure a state on the way of a training, on the nominal hardware."""
+        from analognas.hardware_variants import HardwareVariant
+
+        nominal = HardwareVariant(self._setting.hardware)
+        measured = self._measure_on(job, state, nominal)
+        return replace(measured, epoch=epoch, training_seconds=training_seconds)
+
+    def _measure_variants(
+        self, job: Job, state: Mapping[str, torch.Tensor]
+    ) -> Iterator[FurtherAccuracy]:
+        for place in job.variants:
+            yield self._measure_on(job, state, self._setting.variants[place])
+
+    def _measure_on(
+        self, job: Job, state: Mapping[str, torch.Tensor], variant: HardwareVariant
+    ) -> FurtherAccuracy:
+        from analognas.evaluation import correct_over_time
+
+        began = time.perf_counter()
+        times_s = tuple(EVALUATION_TIMES_S.values())
+        correct = correct_over_time(
+            self._restore(job, state, variant.hardware).analog,
+            self._clips,
+            chips=self._setting.variant_chips,
+            path=(job.seed, job.key),
+            times_s=times_s,
+            recalibration=self._calibration if variant.recalibrated else (),
+        )
+        return FurtherAccuracy(
+            AccuracyOverTime.from_answers(times_s, correct),
+            clips=len(self._clips),
+            seconds=time.perf_counter() - began,
+            variant=variant.id,
+        )
+
+    def _restore(
+        self, job: Job, state: Mapping[str, torch.Tensor], hardware: Hardware
+    ) -> TrainedNetwork:
+        from analognas.search_spaces import Architecture
+        from analognas.training import restore_network
+
+        return restore_network(
+            self.space,
+            Architecture.from_dict(job.architecture),
+            state,
+            self._recipe,
+            hardware,
+            seed=job.seed,
+            device=self._setting.device,
+        )
+
+
+def _watched_epochs(epochs: int) -> frozenset[int]:
+    """Epochs after which a training is looked at; none of a very short one."""
+    return frozenset(
+        epoch for epoch in (round(share * epochs) for share in FIDELITIES) if 0 < epoch < epochs
+    )
 
 
 def use_one_thread() -> None:

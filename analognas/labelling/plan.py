@@ -12,10 +12,15 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, model_vali
 from pydantic.dataclasses import dataclass as checked_dataclass
 
 from analognas.errors import UserError
+from analognas.hardware_variants import assign_variants
 from analognas.validation import describe_validation_error
 
 # Weights of one label set that are kept for later re-evaluation take at most this much together.
 MAX_WEIGHTS_BYTES = 20_000_000
+
+# Networks share a pool of variants that holds so many times those of one network: each variant is
+# met by enough networks to rank them on it, and there are enough of them to learn from.
+VARIANT_HANDS = 4
 
 # A network costs time per multiplication and some time for every layer call, however small it is.
 _OVERHEAD_IN_MULTIPLICATIONS = 300_000
@@ -31,6 +36,7 @@ class Job:
     parameters: int
     multiplications: int
     keep_weights: bool
+    variants: tuple[int, ...] = ()  # places in the run's list of hardware variants
 
     @property
     def id(self) -> str:
@@ -42,7 +48,7 @@ class Job:
         return self.multiplications + _OVERHEAD_IN_MULTIPLICATIONS
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        return {**asdict(self), "variants": list(self.variants)}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Job:
@@ -69,6 +75,9 @@ class LabelPlan:
         replicated: How many of them are also trained under the other seeds.
         seeds: Trainings of a replicated network, seed 0 included.
         chips: Simulated chips that every trained network is programmed onto.
+        variants: Hardware variants that every trained network is measured on besides.
+        variant_chips: Simulated chips of each variant, and of each state on the way of a training.
+        variant_clips: Inputs, a fixed part of the validation part, that are classified there.
         seed: Seed of the sampling of networks.
         epochs: Epochs of every training; None takes the task's own recipe.
         keep_all_weights: Keep the weights of every seed, not of seed 0 alone.
@@ -77,7 +86,10 @@ class LabelPlan:
     networks: Annotated[int, Field(ge=1)] = 120
     replicated: Annotated[int, Field(ge=0)] = 20
     seeds: Annotated[int, Field(ge=1)] = 3
-    chips: Annotated[int, Field(ge=1)] = 8
+    chips: Annotated[int, Field(ge=1)] = 20
+    variants: Annotated[int, Field(ge=0)] = 12
+    variant_chips: Annotated[int, Field(ge=1)] = 2
+    variant_clips: Annotated[int, Field(ge=1)] = 240
     seed: Annotated[int, Field(ge=0)] = 0
     epochs: Annotated[int, Field(ge=1)] | None = None
     keep_all_weights: bool = False
@@ -90,6 +102,11 @@ class LabelPlan:
                 f"networks={self.networks}. Lower --replicated or raise --networks."
             )
         return self
+
+    @property
+    def variant_pool(self) -> int:
+        """How many variants there are for all networks together."""
+        return VARIANT_HANDS * self.variants
 
 
 def make_plan(**numbers: Any) -> LabelPlan:
@@ -116,6 +133,10 @@ def plan_jobs(
     ]
     trainings.sort(key=lambda training: _hash(training[0].key, training[1]))
     kept = _choose_kept(trainings, plan, max_bytes)
+    dealt: Mapping[str, tuple[int, ...]] = {}
+    if plan.variants:
+        keys = [candidate.key for candidate in candidates]
+        dealt = assign_variants(keys, plan.variant_pool, plan.variants, plan.seed)
     return tuple(
         Job(
             key=candidate.key,
@@ -124,6 +145,7 @@ def plan_jobs(
             parameters=candidate.parameters,
             multiplications=candidate.multiplications,
             keep_weights=(candidate.key, seed) in kept,
+            variants=dealt.get(candidate.key, ()),
         )
         for candidate, seed in trainings
     )

@@ -50,7 +50,9 @@ def run_jobs(
             with closing(outcomes):
                 for outcome in outcomes:
                     if outcome.evaluation is not None:
-                        folder.record_done(outcome.job, outcome.evaluation, outcome.weights)
+                        folder.record_done(
+                            outcome.job, outcome.evaluation, outcome.weights, outcome.further
+                        )
                     else:
                         folder.record_failed(outcome.job, outcome.failure or "unknown reason")
                     _report(folder, progress)

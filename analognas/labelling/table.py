@@ -10,11 +10,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from analognas.errors import UserError
 from analognas.labelling.folder import DoneJob, LabelFolder
-from analognas.records import EVALUATION_TIMES_S, ONE_DAY_S, Evaluation
+from analognas.records import EVALUATION_TIMES_S, ONE_DAY_S, AccuracyOverTime, Evaluation
+from analognas.surrogates.label_checks import IDENTITY
 from analognas.surrogates.label_table import LabelTable
+
+FloatArray = NDArray[np.float64]
 
 
 def write_label_set(folder: LabelFolder, target: Path | None = None) -> Path:
@@ -38,29 +42,62 @@ def write_label_set(folder: LabelFolder, target: Path | None = None) -> Path:
 def make_label_table(
     done: Sequence[DoneJob], settings: Mapping[str, Any], *, planned: int
 ) -> LabelTable:
-    """Put finished jobs into the two tables of a label set."""
-    evaluations = [entry.evaluation for entry in done]
-    labels = pd.concat([_label_rows(evaluation) for evaluation in evaluations])
-    networks = pd.DataFrame(
-        [_network_row(evaluation, str(settings["data_name"])) for evaluation in evaluations]
-    )
+    """Put finished jobs into the tables of a label set."""
+    clips = int(settings["clips"])
+    labels, networks, variants, curves = [], [], [], []
+    for entry in done:
+        evaluation = entry.evaluation
+        name = {"key": evaluation.key, "seed": evaluation.seed}
+        labels.append(_rows(name, evaluation.analog, clips))
+        networks.append(_network_row(evaluation, str(settings["data_name"])))
+        for measured in entry.further:
+            if measured.epoch is None:
+                where = {**name, "variant": measured.variant}
+                variants.append(_rows(where, measured.analog, measured.clips))
+            else:
+                spent = {
+                    "fidelity": measured.epoch / int(evaluation.training["epochs"]),
+                    "training_seconds": float(measured.training_seconds or 0.0),
+                }
+                curves.append(_rows({**name, **spent}, measured.analog, measured.clips))
+    hardware = pd.DataFrame(settings.get("hardware_variants") or [])
     return LabelTable(
-        labels=labels.sort_values(["key", "seed", "chip", "t_s"], ignore_index=True),
-        networks=networks.sort_values(["key", "seed"], ignore_index=True),
+        labels=_in_order(labels, "labels"),
+        networks=pd.DataFrame(networks).sort_values(["key", "seed"], ignore_index=True),
         card=describe_label_set(done, settings, planned=planned),
+        variants=_in_order(variants, "variants") if variants else None,
+        hardware=hardware if variants else None,
+        curves=_in_order(curves, "curves") if curves else None,
     )
 
 
-def _label_rows(evaluation: Evaluation) -> pd.DataFrame:
-    accuracy = np.asarray(evaluation.analog.accuracy, dtype=np.float64)  # (T, chips)
+def sampling_sd(accuracy: FloatArray, clips: int) -> FloatArray:
+    """Standard deviation of an accuracy because only `clips` inputs were drawn to measure it.
+
+    That of a binomial share `(right + 1) / (clips + 2)`, so that it is not zero where all answers
+    are right or wrong. Networks that are judged by the same inputs share most of this error.
+    """
+    share = (accuracy * clips + 1.0) / (clips + 2.0)
+    deviation: FloatArray = np.sqrt(share * (1.0 - share) / clips)
+    return deviation
+
+
+def _in_order(parts: Sequence[pd.DataFrame], table: str) -> pd.DataFrame:
+    return pd.concat(parts).sort_values(list(IDENTITY[table]), ignore_index=True)
+
+
+def _rows(name: Mapping[str, Any], analog: AccuracyOverTime, clips: int) -> pd.DataFrame:
+    """One row per time and chip; `name` says of what, in every row the same."""
+    accuracy = np.asarray(analog.accuracy, dtype=np.float64)  # (T, chips)
     times, chips = accuracy.shape
     return pd.DataFrame(
         {
-            "key": evaluation.key,
-            "seed": evaluation.seed,
+            **name,
             "chip": np.tile(np.arange(chips), times),
-            "t_s": np.repeat(np.asarray(evaluation.analog.times_s, dtype=np.float64), chips),
+            "t_s": np.repeat(np.asarray(analog.times_s, dtype=np.float64), chips),
             "accuracy": accuracy.reshape(-1),
+            "clips": clips,
+            "sampling_sd": sampling_sd(accuracy.reshape(-1), clips),
         }
     )
 
@@ -136,6 +173,7 @@ def describe_label_set(
         f"- training recipe: `{json.dumps(first.training)}`",
         "- weights are rounded to float16 before they are measured",
         *_describe_range(one_day),
+        *_describe_further(done, settings),
         "",
         "## Weights",
         f"- float16 weights of {len(kept)} trainings are kept outside the package, so that the "
@@ -167,6 +205,34 @@ def _describe_range(one_day: Sequence[float]) -> list[str]:
         return []
     low, middle, high = np.quantile(one_day, (0.0, 0.5, 1.0))
     return [f"- mean accuracy after one day: {low:.3f} to {high:.3f}, median {middle:.3f}"]
+
+
+def _describe_further(done: Sequence[DoneJob], settings: Mapping[str, Any]) -> list[str]:
+    """What `variants.parquet` and `curves.parquet` hold, if there are any."""
+    measured = [further for entry in done for further in entry.further]
+    if not measured:
+        return []
+    chips, clips = settings["variant_chips"], measured[0].clips
+    lines = ["", "## Other hardware, and states on the way"]
+    if any(further.epoch is None for further in measured):
+        lines.append(
+            f"- `variants.parquet`: the same weights, not trained again, on {settings['variants']} "
+            f"of {len(settings['hardware_variants'])} variants of the hardware per network, a "
+            f"Latin hypercube over converters, tiles, cells, compensation and wires "
+            f"(`hardware.jsonl`), each on {chips} chips and a fixed part of {clips} of "
+            f"{settings['clips']} inputs"
+        )
+    if any(further.epoch is not None for further in measured):
+        lines.append(
+            f"- `curves.parquet`: accuracy on the nominal hardware after part of the epochs, on "
+            f"{chips} chips and the same inputs"
+        )
+    return [
+        *lines,
+        "- chip 0 of every variant has the same random numbers as chip 0 of the nominal hardware",
+        "- `sampling_sd` is the binomial error of one value because of the number of inputs",
+        f"- measurement {_seconds([sum(f.seconds for f in e.further) for e in done])}",
+    ]
 
 
 def _low_name(evaluation: Evaluation) -> str:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from analognas.errors import RunFailed
 from analognas.labelling.plan import Job
-from analognas.records import Evaluation
+from analognas.records import Evaluation, FurtherAccuracy
 
 if TYPE_CHECKING:
     import torch
@@ -31,8 +31,19 @@ if TYPE_CHECKING:
 # on the number of threads in their last bits, and results must not depend on the workers.
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
-RunJob = Callable[[Job], "tuple[Evaluation, Mapping[str, torch.Tensor]]"]
 _STOP = b""
+
+
+@dataclass(frozen=True, eq=False)
+class JobResult:
+    """What a job found: the label, the weights it belongs to, and what else was measured."""
+
+    evaluation: Evaluation
+    state: Mapping[str, torch.Tensor]
+    further: tuple[FurtherAccuracy, ...] = ()
+
+
+RunJob = Callable[[Job], JobResult]
 
 
 class Workshop(Protocol):
@@ -47,6 +58,7 @@ class Outcome:
 
     job: Job
     evaluation: Evaluation | None = None
+    further: tuple[FurtherAccuracy, ...] = ()
     weights: bytes | None = None
     failure: str | None = None
 
@@ -130,7 +142,12 @@ class _Worker:
             return None
         if "failure" in answer:
             return Outcome(job, failure=answer["failure"])
-        return Outcome(job, Evaluation.from_dict(answer["evaluation"]), weights)
+        return Outcome(
+            job,
+            Evaluation.from_dict(answer["evaluation"]),
+            tuple(FurtherAccuracy.from_dict(entry) for entry in answer["further"]),
+            weights,
+        )
 
     def dismiss(self) -> None:
         """Let an idle worker leave by itself."""
@@ -171,13 +188,17 @@ def _work(connection: Connection, workshop: Workshop) -> None:
         weights = b""
         answer: dict[str, Any]
         try:
-            evaluation, state = run_job(job)
-            _check_answer(job, evaluation)
-            if job.keep_weights and state:
+            result = run_job(job)
+            _check_answer(job, result.evaluation)
+            if job.keep_weights and result.state:
                 from analognas.labelling.weights import pack_weights
 
-                weights = pack_weights(state)
-            answer = {"evaluation": evaluation.to_dict(), "weights": bool(weights)}
+                weights = pack_weights(result.state)
+            answer = {
+                "evaluation": result.evaluation.to_dict(),
+                "further": [measured.to_dict() for measured in result.further],
+                "weights": bool(weights),
+            }
             line = json.dumps(answer)
         except Exception as error:
             weights = b""

@@ -49,6 +49,24 @@ class Part:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def stratified(self, count: int) -> "Part":
+        """A fixed part of about `count` inputs, every class in proportion; all if there are fewer.
+
+        Which inputs they are follows from their content alone.
+        """
+        if count >= len(self):
+            return self
+        order = sorted(
+            range(len(self)), key=lambda i: hashlib.sha256(self.inputs[i].tobytes()).digest()
+        )
+        chosen: list[int] = []
+        for label in np.unique(self.labels).tolist():
+            members = [index for index in order if self.labels[index] == label]
+            chosen += members[: max(1, round(count * len(members) / len(self)))]
+        chosen.sort()
+        speakers = None if self.speakers is None else tuple(self.speakers[i] for i in chosen)
+        return Part(self.inputs[chosen], self.labels[chosen], speakers)
+
 
 @dataclass(frozen=True, eq=False)
 class Task:
