@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from scipy.stats import qmc
@@ -22,7 +22,7 @@ BITS = (4, 5, 6, 7, 8)
 OUTPUT_BOUNDS = (2.5, 10.0)
 TILE_ROWS = (128, 256, 512, 1024)
 SCALES = (0.5, 2.0)
-CELLS_PER_POLARITY = (1, 2)
+CELLS_PER_POLARITY: tuple[Literal[1, 2], ...] = (1, 2)
 COMPENSATIONS = ("none", "gdc", "gdc", "adabs")  # one that occurs twice is twice as frequent
 IR_DROP_SHARE = 0.4  # of the variants have wires with resistance
 IR_DROP_STRENGTHS = (1.0, 10.0)

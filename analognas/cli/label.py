@@ -54,6 +54,10 @@ def label(
         Path | None,
         typer.Option(help="Measure the kept weights of this label folder again, on --hardware."),
     ] = None,
+    merge: Annotated[
+        list[Path] | None,
+        typer.Option(help="Put this label set into --out; repeat the option. Runs nothing."),
+    ] = None,
     finish_now: Annotated[
         bool,
         typer.Option(
@@ -77,6 +81,10 @@ def label(
             _tell_notices(folder)
             write_label_set(folder)
             _tell_written(folder)
+        return
+
+    if merge:
+        _merge(merge, out)
         return
 
     from analognas.cli.output import progress
@@ -141,6 +149,23 @@ def label(
             raise _failed(folder, summary)
         write_label_set(folder)
         _tell_written(folder)
+
+
+def _merge(folders: list[Path], out: Path) -> None:
+    from analognas.cli.output import say
+    from analognas.errors import UserError, checking
+    from analognas.surrogates.label_merging import merge_label_sets
+
+    if len(folders) < 2:
+        raise UserError("--merge must be given at least twice, but one label set was named.")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UserError(f"{out} is not empty. Choose a new folder with --out.")
+    with checking("--merge"):
+        table, refused = merge_label_sets(folders)
+    for row in refused:
+        say(f"refused: {row}")
+    table.write(out)
+    say(f"{len(table.networks)} trainings from {len(folders)} label sets are in {out}.")
 
 
 def _command_line() -> str:

@@ -153,7 +153,7 @@ class _Bench:
         calibrating = self.task.train.stratified(RECALIBRATION_BATCHES * RECALIBRATION_BATCH_SIZE)
         self._calibration = tuple(
             batch.to(setting.device)
-            for batch in torch.from_numpy(calibrating.inputs).split(RECALIBRATION_BATCH_SIZE)
+            for batch in torch.split(torch.from_numpy(calibrating.inputs), RECALIBRATION_BATCH_SIZE)
             if len(batch) > 1
         )
 

@@ -47,7 +47,15 @@ def make_label_table(
                 mean = expit(odds - 0.05 * np.log10(t_s)) + luck
                 accuracy = np.clip(mean + 0.01 * rng.normal(size=chips), 0.0, 1.0)
                 labels += [
-                    {"key": key, "seed": training, "chip": chip, "t_s": t_s, "accuracy": value}
+                    {
+                        "key": key,
+                        "seed": training,
+                        "chip": chip,
+                        "t_s": t_s,
+                        "accuracy": value,
+                        "clips": 400,
+                        "sampling_sd": 0.01,
+                    }
                     for chip, value in enumerate(accuracy.tolist())
                 ]
     table = LabelTable(labels=pd.DataFrame(labels), networks=pd.DataFrame(rows), card="# Made up\n")

@@ -91,13 +91,19 @@ BROKEN: dict[str, Broken] = {
     r"empty": lambda labels, networks: (labels[:0], networks),
     r"fraction from 0 to 1": lambda labels, networks: (labels.assign(accuracy=93.0), networks),
     r"`accuracy` must be": lambda labels, networks: (labels.assign(accuracy=np.nan), networks),
-    r"positive seconds": lambda labels, networks: (labels.assign(t_s=0.0), networks),
+    r"`t_s` must be positive": lambda labels, networks: (labels.assign(t_s=0.0), networks),
     r"`accuracy`.*numbers": lambda labels, networks: (labels.assign(accuracy="high"), networks),
     r"`seed`.*whole": lambda labels, networks: (labels.assign(seed=0.5), networks),
-    r"`key`.*text": lambda labels, networks: (labels.assign(key=7), networks),
-    r"appear once": lambda labels, networks: (pd.concat([labels, labels[:1]]), networks),
+    r"labels, row 1,.*`key` must be text": lambda labels, networks: (
+        labels.assign(key=7),
+        networks,
+    ),
+    r"labels, row \d+, network \w+: the same key, seed, chip": lambda labels, networks: (
+        pd.concat([labels, labels[:1]]),
+        networks,
+    ),
     r"same times": lambda labels, networks: (labels[1:], networks),
-    r"more than once in the networks": lambda labels, networks: (
+    r"networks, row \d+, network \w+: the same key, seed appears": lambda labels, networks: (
         labels,
         pd.concat([networks, networks[:1]]),
     ),
@@ -109,13 +115,19 @@ BROKEN: dict[str, Broken] = {
         labels,
         networks.assign(split=["random"] * (len(networks) - 1) + ["speaker:theo"]),
     ),
-    r"`architecture` must be JSON": lambda labels, networks: (
+    r"networks, row 1,.*must be a JSON object, but Expecting": lambda labels, networks: (
         labels,
         networks.assign(architecture="{"),
     ),
-    r"JSON object": lambda labels, networks: (labels, networks.assign(architecture="[]")),
-    r"no labels": lambda labels, networks: (labels[labels["key"] != labels["key"][0]], networks),
-    r"no row in networks": lambda labels, networks: (labels, networks[1:]),
+    r"JSON object, but it is none": lambda labels, networks: (
+        labels,
+        networks.assign(architecture="[]"),
+    ),
+    r"it has no labels": lambda labels, networks: (
+        labels[labels["key"] != labels["key"][0]],
+        networks,
+    ),
+    r"the networks table lacks it": lambda labels, networks: (labels, networks[1:]),
 }
 
 

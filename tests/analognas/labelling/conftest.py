@@ -17,6 +17,19 @@ SETTINGS: dict[str, Any] = {
     "space": "tinyml",
     "seed": 0,
     "networks": 6,
+    "clips": 100,
+    "variants": 2,
+    "variant_chips": 2,
+    "hardware_variants": [
+        {
+            "variant": f"variant{place}",
+            "hardware": "hermes",
+            "hardware_hash": f"{place:012x}",
+            "recalibrated": False,
+            "hardware_toml": "x = 1",
+        }
+        for place in range(8)
+    ],
 }
 
 
@@ -35,4 +48,6 @@ def fakes(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 @pytest.fixture
 def jobs(fakes: ModuleType) -> tuple[Job, ...]:
     """Six networks, two of them under three seeds: ten jobs."""
-    return plan_jobs(fakes.make_candidates(6), make_plan(networks=6, replicated=2, seeds=3))
+    return plan_jobs(
+        fakes.make_candidates(6), make_plan(networks=6, replicated=2, seeds=3, variants=2)
+    )

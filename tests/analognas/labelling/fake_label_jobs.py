@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analognas.labelling import Candidate, Job
-from analognas.records import EVALUATION_TIMES_S, AccuracyOverTime, CostSummary, Evaluation
+from analognas.labelling.workers import JobResult
+from analognas.records import (
+    EVALUATION_TIMES_S,
+    AccuracyOverTime,
+    CostSummary,
+    Evaluation,
+    FurtherAccuracy,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -62,6 +69,23 @@ def make_evaluation(job: Job, *, chips: int = 3) -> Evaluation:
     )
 
 
+def make_further(job: Job) -> tuple[FurtherAccuracy, ...]:
+    """One state on the way, and one accuracy for every variant of the job."""
+    accuracy = (job.seed + 1) / 10
+    times = tuple(EVALUATION_TIMES_S.values())
+    analog = AccuracyOverTime(times, tuple((accuracy, accuracy / 2) for _ in times))
+    on_the_way = FurtherAccuracy(
+        analog, clips=50, seconds=0.5, variant="h" * 12, epoch=1, training_seconds=0.7
+    )
+    return (
+        on_the_way,
+        *(
+            FurtherAccuracy(analog, clips=50, seconds=0.5, variant=f"variant{place}")
+            for place in job.variants
+        ),
+    )
+
+
 @dataclass(frozen=True)
 class FakeWorkshop:
     """Answer at once, or after a while; fail or die on chosen jobs."""
@@ -84,7 +108,7 @@ class FakeWorkshop:
 
         shop: "FakeWorkshop"
 
-        def __call__(self, job: Job) -> tuple[Evaluation, State]:
+        def __call__(self, job: Job) -> JobResult:
             if self.shop.log is not None:
                 with self.shop.log.open("a") as log:
                     log.write(f"{job.id} {os.getpid()}\n")
@@ -93,7 +117,11 @@ class FakeWorkshop:
             if job.id in self.shop.dying:
                 os.kill(os.getpid(), 9)
             time.sleep(self.shop.seconds)
-            return make_evaluation(job), _weights(job) if self.shop.with_weights else {}
+            return JobResult(
+                make_evaluation(job),
+                _weights(job) if self.shop.with_weights else {},
+                make_further(job),
+            )
 
 
 def _weights(job: Job) -> State:

@@ -18,6 +18,7 @@ from analognas.search_spaces import Architecture, Fits, SearchSpace
 from analognas.surrogates.label_table import LabelTable
 
 SMALL = ["--networks", "3", "--replicated", "1", "--seeds", "2", "--workers", "1"]
+SMALL += ["--variants", "0"]
 Command = Callable[..., Result]
 
 
@@ -69,7 +70,8 @@ def test_a_run_ends_with_a_label_set_that_can_be_measured_again(
     assert stored["data_name"] == "sklearn-digits"
 
     again = tmp_path / "again"
-    result = command("--reevaluate", out, "--set", "converters.adc_bits=6", "--out", again)
+    coarse = ["--set", "converters.adc_bits=6", "--variants", 0]
+    result = command("--reevaluate", out, *coarse, "--out", again)
     assert result.exit_code == 0, result.output
     assert len(LabelTable.read(again).networks) == 3  # one file of weights per network
     settings = read_folder(again).settings
@@ -87,7 +89,7 @@ def test_the_same_command_goes_on_and_another_is_refused(command: Command, tmp_p
     assert (tmp_path / "run/journal.jsonl").read_text() == before
     result = command(*arguments, "--chips", "9")
     assert result.exit_code == 2
-    assert "chips is 8 there, 9 here" in " ".join(result.output.split())
+    assert "chips is 20 there, 9 here" in " ".join(result.output.split())
 
 
 def test_what_is_done_can_be_written_at_any_time(command: Command, tmp_path: Path) -> None:
@@ -149,3 +151,22 @@ def test_the_task_is_asked_for(command: Command, tmp_path: Path) -> None:
     result = command("--out", tmp_path / "run")
     assert result.exit_code == 2
     assert "--task is missing" in result.output
+
+
+def test_label_sets_of_two_machines_are_merged(command: Command, tmp_path: Path) -> None:
+    for seed in (0, 1):
+        made = command("--task", "digits", *SMALL, "--seed", seed, "--out", tmp_path / str(seed))
+        assert made.exit_code == 0, made.output
+    parts = ["--merge", tmp_path / "0", "--merge", tmp_path / "1"]
+    result = command(*parts, "--out", tmp_path / "both")
+    assert result.exit_code == 0, result.output
+    table = LabelTable.read(tmp_path / "both")
+    assert len(table.networks) == 8
+    assert "`0`" in table.card
+
+    again = command(*parts, "--out", tmp_path / "both")
+    assert again.exit_code == 2
+    assert "not empty" in again.output
+    alone = command("--merge", tmp_path / "0", "--out", tmp_path / "one")
+    assert alone.exit_code == 2
+    assert "at least twice" in alone.output

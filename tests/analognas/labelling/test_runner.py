@@ -117,7 +117,8 @@ from analognas.labelling import make_plan, open_folder, plan_jobs, run_jobs
 if __name__ == "__main__":
     sys.path.insert(0, sys.argv[1])
     import fake_label_jobs as fakes
-    jobs = plan_jobs(fakes.make_candidates(6), make_plan(networks=6, replicated=2, seeds=3))
+    plan = make_plan(networks=6, replicated=2, seeds=3, variants=2)
+    jobs = plan_jobs(fakes.make_candidates(6), plan)
     settings = json.loads(sys.argv[3])
     with open_folder(Path(sys.argv[2]), settings, lambda: jobs) as folder:
         run_jobs(folder, fakes.FakeWorkshop(seconds=0.3, log=Path(sys.argv[4])), workers=2)
