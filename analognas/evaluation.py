@@ -23,7 +23,7 @@ from analognas.simulator import (
     spawn_generator,
 )
 from analognas.simulator.chip import ChipSpec, estimate_cost
-from analognas.training import TrainedNetwork, TrainingRecipe, train_network
+from analognas.training import Clock, TrainedNetwork, TrainingRecipe, train_network
 
 if TYPE_CHECKING:
     from analognas.search_spaces import Architecture, SearchSpace
@@ -43,13 +43,16 @@ def evaluate(  # noqa: PLR0913  (the seam of the application: network, task, har
     part: str = "test",
     chips: int = 25,
     device: str | torch.device = "cpu",
+    clock: Clock = time.perf_counter,
 ) -> Evaluation:
     """Train `arch` hardware-aware and measure it on simulated chips at every evaluation time."""
     from analognas.search_spaces import make_space
 
     space = make_space(arch.space, input_shape=task.input_shape, n_classes=task.n_classes)
-    trained = train_network(space, arch, task, recipe, hardware, seed=seed, device=device)
-    return evaluate_trained(trained, task, hardware, chip, part=part, chips=chips)
+    trained = train_network(
+        space, arch, task, recipe, hardware, seed=seed, device=device, clock=clock
+    )
+    return evaluate_trained(trained, task, hardware, chip, part=part, chips=chips, clock=clock)
 
 
 def evaluate_trained(  # noqa: PLR0913
@@ -61,6 +64,7 @@ def evaluate_trained(  # noqa: PLR0913
     part: str = "test",
     chips: int = 25,
     chip_batch: int | None = None,
+    clock: Clock = time.perf_counter,
 ) -> Evaluation:
     """Program a trained network onto `chips` simulated chips, age them, count correct answers.
 
@@ -72,9 +76,10 @@ def evaluate_trained(  # noqa: PLR0913
         part: "validation" or "test"; labels and choices use the validation part only.
         chips: Number of simulated chips.
         chip_batch: Chips held in memory at once; by default as many as fit.
+        clock: Counts the seconds.
     """
     return evaluate_answers(
-        trained, task, hardware, chip, part=part, chips=chips, chip_batch=chip_batch
+        trained, task, hardware, chip, part=part, chips=chips, chip_batch=chip_batch, clock=clock
     )[0]
 
 
@@ -87,9 +92,10 @@ def evaluate_answers(  # noqa: PLR0913
     part: str,
     chips: int,
     chip_batch: int | None = None,
+    clock: Clock = time.perf_counter,
 ) -> tuple[Evaluation, NDArray[np.bool_]]:
     """Like `evaluate_trained`, and which answers were right, `(times, chips, N)`."""
-    start = time.perf_counter()
+    start = clock()
     space, arch = trained.space, trained.architecture
     data = task.parts[part]
     times_s = tuple(EVALUATION_TIMES_S.values())
@@ -116,13 +122,13 @@ def evaluate_answers(  # noqa: PLR0913
         parameters=space.parameters(arch),
         multiplications=space.multiplications(arch),
         training_seconds=trained.seconds,
-        evaluation_seconds=time.perf_counter() - start,
+        evaluation_seconds=clock() - start,
     )
     return evaluation, correct
 
 
 @torch.no_grad()
-def correct_over_time(
+def correct_over_time(  # noqa: PLR0913
     analog: AnalogModel,
     data: Part,
     *,

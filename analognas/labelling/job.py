@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from analognas.simulator import Hardware
     from analognas.simulator.chip import ChipSpec
     from analognas.tasks import Part, Task
-    from analognas.training import TrainedNetwork, TrainingRecipe
+    from analognas.training import Clock, TrainedNetwork, TrainingRecipe
 
 # Labels and the choice of winners look at the validation part only.
 PART = "validation"
@@ -60,6 +60,11 @@ class Setting:
     variants: tuple[HardwareVariant, ...] = ()
     variant_chips: int = 2
     variant_clips: int = 240
+
+    @property
+    def clock(self) -> Clock:
+        """What seconds are counted by: those of this process, unless a GPU does the work."""
+        return time.process_time if self.device == "cpu" else time.perf_counter
 
 
 @dataclass(frozen=True)
@@ -103,6 +108,7 @@ class TrainAndMeasure:
                 seed=seed,
                 device=setting.device,
                 watch=watch if setting.variants else None,
+                clock=setting.clock,
             )
             state = round_to_float16(trained.state)
             return bench.measure(job, state, trained.seconds, curve)
@@ -175,6 +181,7 @@ class _Bench:
             setting.chip,
             part=PART,
             chips=setting.chips,
+            clock=setting.clock,
         )
         return JobResult(evaluation, state, (*curve, *self._measure_variants(job, state)))
 
@@ -199,7 +206,7 @@ class _Bench:
     ) -> FurtherAccuracy:
         from analognas.evaluation import correct_over_time
 
-        began = time.perf_counter()
+        began = self._setting.clock()
         times_s = tuple(EVALUATION_TIMES_S.values())
         correct = correct_over_time(
             self._restore(job, state, variant.hardware).analog,
@@ -212,7 +219,7 @@ class _Bench:
         return FurtherAccuracy(
             AccuracyOverTime.from_answers(times_s, correct),
             clips=len(self._clips),
-            seconds=time.perf_counter() - began,
+            seconds=self._setting.clock() - began,
             variant=variant.id,
         )
 

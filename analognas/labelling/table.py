@@ -42,7 +42,18 @@ def write_label_set(folder: LabelFolder, target: Path | None = None) -> Path:
 def make_label_table(
     done: Sequence[DoneJob], settings: Mapping[str, Any], *, planned: int
 ) -> LabelTable:
-    """Put finished jobs into the tables of a label set."""
+    """Put finished jobs into the tables of a label set, with its data card."""
+    card = describe_label_set(done, settings, planned=planned)
+    return LabelTable(**label_frames(done, settings), card=card)
+
+
+def label_frames(done: Sequence[DoneJob], settings: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
+    """The tables of a label set by name; those of variants and curves only if there are any.
+
+    Args:
+        done: Finished jobs, at least one.
+        settings: `clips`, `data_name` and, if there are variants, `hardware_variants` are used.
+    """
     clips = int(settings["clips"])
     labels, networks, variants, curves = [], [], [], []
     for entry in done:
@@ -60,15 +71,16 @@ def make_label_table(
                     "training_seconds": float(measured.training_seconds or 0.0),
                 }
                 curves.append(_rows({**name, **spent}, measured.analog, measured.clips))
-    hardware = pd.DataFrame(settings.get("hardware_variants") or [])
-    return LabelTable(
-        labels=_in_order(labels, "labels"),
-        networks=pd.DataFrame(networks).sort_values(["key", "seed"], ignore_index=True),
-        card=describe_label_set(done, settings, planned=planned),
-        variants=_in_order(variants, "variants") if variants else None,
-        hardware=hardware if variants else None,
-        curves=_in_order(curves, "curves") if curves else None,
-    )
+    frames = {
+        "labels": _in_order(labels, "labels"),
+        "networks": pd.DataFrame(networks).sort_values(["key", "seed"], ignore_index=True),
+    }
+    if variants:
+        frames["variants"] = _in_order(variants, "variants")
+        frames["hardware"] = pd.DataFrame(settings["hardware_variants"])
+    if curves:
+        frames["curves"] = _in_order(curves, "curves")
+    return frames
 
 
 def sampling_sd(accuracy: FloatArray, clips: int) -> FloatArray:
