@@ -7,9 +7,60 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from analognas.searching import SearchResult
+    from analognas.searching import (
+        OBJECTIVES,
+        STRATEGIES,
+        Budget,
+        Evaluator,
+        Objective,
+        Problem,
+        Proposal,
+        Result,
+        SearchOutcome,
+        SearchResult,
+        Space,
+        Strategy,
+        TableEvaluator,
+        TableSpace,
+        Trial,
+        Verdict,
+        hypervolume,
+        run_search,
+    )
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "OBJECTIVES",
+    "STRATEGIES",
+    "Budget",
+    "Evaluator",
+    "Objective",
+    "Problem",
+    "Proposal",
+    "Result",
+    "SearchOutcome",
+    "SearchResult",
+    "Space",
+    "Strategy",
+    "TableEvaluator",
+    "TableSpace",
+    "Trial",
+    "Verdict",
+    "__version__",
+    "hypervolume",
+    "run_search",
+    "search",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what belongs to the search when it is first used: it needs the heavy libraries."""
+    if name in __all__:
+        import analognas.searching
+
+        return getattr(analognas.searching, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def search(task: str, *, out: str | Path | None = None, **settings: Any) -> SearchResult:
@@ -30,7 +81,7 @@ def search(task: str, *, out: str | Path | None = None, **settings: Any) -> Sear
     Raises:
         UserError: A setting is unknown or cannot be used; the message says how to mend it.
     """
-    from analognas.searching import default_directory, make_config, run_search
+    from analognas.searching import default_directory, make_config, search_task
 
     config = make_config({"task": task, **settings})
-    return run_search(config, out if out is not None else default_directory(config))
+    return search_task(config, out if out is not None else default_directory(config))

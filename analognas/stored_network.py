@@ -106,7 +106,7 @@ def find_stored(
         raise UserError(
             f"The data must be those that {bundle.folder} was made with (key "
             f"{bundle.evaluation.data_key}), but {task.title} has the key {task.data_key}. Name "
-            "the folder of recordings by --data, and the keywords by --words."
+            "the data by --data, and the keywords by --words."
         )
     return StoredNetwork(bundle, task, hardware or _preset_of(bundle))
 

@@ -1,6 +1,11 @@
-"""The list of search spaces."""
+"""The list of search spaces.
+
+Other distributions add theirs behind entry points of the group `analognas.spaces`: makers
+`(input_shape, n_classes) -> space`. They are looked for when a name is not one of ours.
+"""
 
 from collections.abc import Callable, Mapping
+from importlib.metadata import entry_points
 from typing import TypeAlias
 
 from analognas.search_spaces.architecture import InputShape
@@ -18,15 +23,27 @@ SPACES: Mapping[str, type[ConvSpace] | type[ResNetSpace] | type[TinyMLSpace]] = 
 }
 
 
+PLUGINS = "analognas.spaces"
+
+
 def make_space(name: str, *, input_shape: InputShape, n_classes: int) -> SearchSpace:
     """Make the space of this name for inputs `(channels, height, width)`.
 
     Raises:
-        ValueError: An unknown name (the known ones are listed), or an input that is too small.
+        ValueError: An unknown name (the known ones are listed), an input that is too small, or an
+            installed space that cannot be loaded.
     """
+    if name in SPACES:
+        return SPACES[name](input_shape, n_classes)
+    found = list(entry_points(group=PLUGINS, name=name))
+    if not found:
+        known = ", ".join((*SPACES, *sorted(entry_points(group=PLUGINS).names)))
+        raise ValueError(f"Unknown search space {name!r}. Choose one of: {known}.")
     try:
-        space = SPACES[name]
-    except KeyError:
-        known = ", ".join(SPACES)
-        raise ValueError(f"Unknown search space {name!r}. Choose one of: {known}.") from None
-    return space(input_shape, n_classes)
+        made: SearchSpace = found[0].load()(input_shape, n_classes)
+    except Exception as error:
+        raise ValueError(
+            f"The installed search space {name!r} ({found[0].value}) cannot be used: "
+            f"{type(error).__name__}: {error}."
+        ) from error
+    return made

@@ -1,6 +1,6 @@
 """One label set from several: of several machines, of several runs, of a package and a user."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,12 +53,33 @@ def merge_label_sets(folders: Sequence[Path]) -> tuple[LabelTable, tuple[Refused
         refused += [Refused(folder, problem) for problem in problems]
         for name, frame in _without(tables, problems).items():
             found[name].append(frame.loc[:, list(COLUMNS[name])])
-    _check_common(list(folders), found["networks"])
-    merged = {name: _together(name, parts) for name, parts in found.items() if any(map(len, parts))}
+    _check_common([str(folder) for folder in folders], found["networks"])
+    merged = _join(found)
     if "networks" not in merged:
         raise ValueError("Nothing is left to merge: every row breaks a rule. Label again.")
     card = _card(folders, merged["networks"], len(refused))
     return LabelTable(**merged, card=card), tuple(refused)
+
+
+def join_label_tables(tables: Sequence[LabelTable]) -> LabelTable:
+    """Put checked label tables of the same task, data and nominal hardware together.
+
+    Raises:
+        ValueError: As `merge_label_sets`.
+    """
+    _check_common(
+        [f"table {number}" for number in range(1, len(tables) + 1)],
+        [table.networks for table in tables],
+    )
+    parts = {
+        name: [table.tables[name].loc[:, list(columns)] for table in tables if name in table.tables]
+        for name, columns in COLUMNS.items()
+    }
+    return LabelTable(**_join(parts), card="")
+
+
+def _join(parts: Mapping[str, Sequence[pd.DataFrame]]) -> dict[str, pd.DataFrame]:
+    return {name: _together(name, found) for name, found in parts.items() if any(map(len, found))}
 
 
 def _without(
@@ -79,11 +100,11 @@ def _without(
     return kept
 
 
-def _check_common(folders: Sequence[Path], networks: Sequence[pd.DataFrame]) -> None:
+def _check_common(names: Sequence[str], networks: Sequence[pd.DataFrame]) -> None:
     for column in COMMON_COLUMNS:
         values = {
-            str(folder): sorted(frame[column].unique())
-            for folder, frame in zip(folders, networks, strict=True)
+            name: sorted(frame[column].unique())
+            for name, frame in zip(names, networks, strict=True)
             if len(frame)
         }
         if len({tuple(value) for value in values.values()}) > 1:

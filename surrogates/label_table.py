@@ -21,8 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
-from pydantic import ConfigDict, PositiveInt
+from pydantic import ConfigDict, NonNegativeInt, PositiveInt
 from pydantic.dataclasses import dataclass as checked_dataclass
 
 from analognas.surrogates.label_checks import COLUMNS, COMMON_COLUMNS, IDENTITY, check_tables
@@ -37,6 +38,8 @@ FILES = {
 }
 # A 5 % quantile needs chips; below this number it is `mean - 1.645 sd`.
 MINIMUM_CHIPS_FOR_EMPIRICAL_QUANTILE = 40
+# Stands for the nominal hardware among the ids of its variants.
+NOMINAL = "nominal"
 
 
 @checked_dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
@@ -54,6 +57,7 @@ class LabelDescription:
     architectures: PositiveInt
     chips: PositiveInt
     times_s: tuple[float, ...]
+    variants: NonNegativeInt = 0  # of the hardware, besides the nominal one
 
     def summary(self) -> str:
         """One line that names task, data, split and hardware."""
@@ -61,6 +65,7 @@ class LabelDescription:
             f"task {self.task}, data {self.data_name}, split {self.split}, judged on the "
             f"{self.part} part, hardware {self.hardware} ({self.hardware_hash}), simulator "
             f"{self.simulator_version}, {self.architectures} architectures on {self.chips} chips"
+            + (f" and on {self.variants} variants of the hardware" if self.variants else "")
         )
 
 
@@ -133,6 +138,7 @@ class LabelTable:
             architectures=int(self.networks["key"].nunique()),
             chips=self.chips,
             times_s=self.times_s,
+            variants=0 if self.variants is None else self.variants["variant"].nunique(),
         )
 
     def architectures(self) -> dict[str, dict[str, Any]]:
@@ -144,29 +150,53 @@ class LabelTable:
         }
 
     def means(self) -> pd.DataFrame:
-        """One row per network, seed and time: `mean`, `sd`, `low` over chips and `chips`.
-
-        `low` is the 5 % quantile over chips, from below 40 chips on `mean - 1.645 sd` (which may be
-        negative); a single chip has `sd` 0.
-        """
-        groups = self.labels.groupby(["key", "seed", "t_s"])["accuracy"]
-        table = pd.DataFrame(
-            {"mean": groups.mean(), "sd": groups.std(ddof=1).fillna(0.0), "chips": groups.size()}
-        )
-        normal = table["mean"] - 1.645 * table["sd"]
-        enough = table["chips"] >= MINIMUM_CHIPS_FOR_EMPIRICAL_QUANTILE
-        table["low"] = normal.where(~enough, groups.quantile(0.05))
-        return table.reset_index()
-
-    def targets(self) -> pd.DataFrame:
-        """One row per network and time, averaged over training seeds, for fitting a surrogate.
+        """One row per network, seed and time on the nominal hardware.
 
         Returns:
-            Columns `key`, `t_s`, `mean`, `low` (both within [0, 1]) and `seeds`, their number.
+            Columns `key`, `seed`, `t_s`, then over the chips `mean`, `sd`, `low`, their number
+            `chips`, and `clips`, the inputs that were classified. `low` is the 5 % quantile, from
+            below 40 chips on `mean - 1.645 sd` (which may be negative); a single chip has `sd` 0.
         """
-        groups = self.means().groupby(["key", "t_s"])
-        table = groups[["mean", "low"]].mean().clip(0.0, 1.0)
-        return table.assign(seeds=groups.size()).reset_index()
+        return _over_chips(self.labels, ["key", "seed", "t_s"])
+
+    def conditions(self) -> pd.DataFrame:
+        """Like `means`, on all hardware: the column `variant` says which, `nominal` or an id."""
+        nominal = self.means().assign(variant=NOMINAL)
+        if self.variants is None:
+            return nominal
+        varied = _over_chips(self.variants, ["key", "seed", "variant", "t_s"])
+        return pd.concat([nominal, varied], ignore_index=True)
+
+    def targets(self) -> pd.DataFrame:
+        """One row per network, hardware and time, averaged over training seeds, to learn from.
+
+        Returns:
+            Columns `key`, `variant` (see `conditions`), `t_s`, `mean` and `low` (both within
+            [0, 1]), `sd` over chips, `chips`, `clips`, and `seeds`, the number of trainings.
+        """
+        conditions = self.conditions()
+        conditions["sd"] = conditions["sd"] ** 2
+        groups = conditions.groupby(["key", "variant", "t_s"])
+        table = groups[["mean", "low", "sd", "chips", "clips"]].mean().assign(seeds=groups.size())
+        table[["mean", "low"]] = table[["mean", "low"]].clip(0.0, 1.0)
+        return table.assign(sd=np.sqrt(table["sd"])).reset_index()
+
+
+def _over_chips(frame: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    groups = frame.groupby(names)
+    accuracy = groups["accuracy"]
+    table = pd.DataFrame(
+        {
+            "mean": accuracy.mean(),
+            "sd": accuracy.std(ddof=1).fillna(0.0),
+            "chips": accuracy.size(),
+            "clips": groups["clips"].first(),
+        }
+    )
+    normal = table["mean"] - 1.645 * table["sd"]
+    enough = table["chips"] >= MINIMUM_CHIPS_FOR_EMPIRICAL_QUANTILE
+    table["low"] = normal.where(~enough, accuracy.quantile(0.05))
+    return table.reset_index()
 
 
 def read_tables(folder: Path) -> dict[str, pd.DataFrame]:

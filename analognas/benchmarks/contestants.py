@@ -11,7 +11,7 @@ from analognas.records import EVALUATION_TIMES_S
 from analognas.search_spaces import Architecture, SearchSpace, make_space
 from analognas.searching.config import SearchConfig
 from analognas.searching.run_directory import RunDirectory
-from analognas.searching.running import resume_search, run_search
+from analognas.searching.running import resume_search, search_task
 
 if TYPE_CHECKING:
     from analognas.searching.front import FrontRecord
@@ -54,7 +54,7 @@ def searched(
     if RunDirectory(folder).config_path.exists():
         result = resume_search(folder, progress)
     else:
-        result = run_search(config, folder, progress)
+        result = search_task(config, folder, progress)
     picks = [member for member in result.front if member.picks]
     return [_contestant(member, origin) for member in picks], result.basis
 

@@ -108,7 +108,7 @@ def network(
         bool, typer.Option(help="Evaluate with every layer as the only analog or digital one.")
     ] = True,
     data: Annotated[
-        Path | None, typer.Option(help="Folder of keyword recordings (default: the run's).")
+        Path | None, typer.Option(help="The data, a folder or an archive (default: the run's).")
     ] = None,
     words: Annotated[str | None, typer.Option(help="Keywords in --data: yes,no,zoom in")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",

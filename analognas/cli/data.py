@@ -5,17 +5,24 @@ from typing import Annotated
 
 import typer
 
-data_app = typer.Typer(help="Get data sets.", no_args_is_help=True)
+data_app = typer.Typer(no_args_is_help=True)
 
 
 @data_app.callback()
 def data() -> None:
-    """Get data sets that are too large for the package."""
+    """Get data sets that are too large for the package.
+
+    The tasks digits and imu need none, nor does kws, which also takes speech-commands.
+
+    The task cifar10 takes the data set of this name.
+
+    The task vww takes COCO, to be had from https://cocodataset.org.
+    """
 
 
 @data_app.command()
 def fetch(
-    name: Annotated[str, typer.Argument(help="Data set: speech-commands.")],
+    name: Annotated[str, typer.Argument(help="Data set: cifar10, speech-commands.")],
     out: Annotated[
         Path | None, typer.Option(help="New folder for it. Default: the name of the data set.")
     ] = None,
@@ -42,4 +49,4 @@ def fetch(
             target,
             lambda done, total, message: bar.update(done >> 20, total >> 20, f"MB, {message}"),
         )
-    say(f"Ready: analognas search --task kws --data {target}")
+    say(f"Ready: analognas search --task {archive.task} --data {target}")

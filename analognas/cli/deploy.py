@@ -24,7 +24,8 @@ def deploy(
         typer.Option(help="Of a .safetensors file: ds-cnn, or an architecture.json."),
     ] = None,
     task: Annotated[
-        str | None, typer.Option(help="Task of --architecture: kws (default), digits.")
+        str | None,
+        typer.Option(help="Task of --architecture, such as kws (default)."),
     ] = None,
     inputs: Annotated[
         Path | None,
@@ -85,7 +86,7 @@ def deploy(
     ] = None,
     part: Annotated[str, typer.Option(help="Of a run's data: test or validation.")] = "test",
     data: Annotated[
-        Path | None, typer.Option(help="Folder of keyword recordings (default: the run's).")
+        Path | None, typer.Option(help="The data, a folder or an archive (default: the run's).")
     ] = None,
     words: Annotated[str | None, typer.Option(help="Keywords in --data: yes,no,zoom in")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the chips.")] = 0,

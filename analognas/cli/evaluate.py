@@ -10,8 +10,11 @@ def evaluate(
     architecture: Annotated[
         str, typer.Argument(help="An architecture.json, or a named network such as ds-cnn.")
     ],
-    task: Annotated[str, typer.Option(help="What the network must do: kws, digits.")] = "kws",
-    data: Annotated[Path | None, typer.Option(help="Folder of keyword recordings.")] = None,
+    task: Annotated[str, typer.Option(help="What for: kws, digits, imu, cifar10, vww.")] = "kws",
+    data: Annotated[
+        Path | None,
+        typer.Option(help="The data, folder or archive; see `analognas tasks NAME`."),
+    ] = None,
     words: Annotated[str | None, typer.Option(help="Keywords in --data: yes,no,zoom in")] = None,
     split: Annotated[str | None, typer.Option(help="How the data are cut; see `tasks`.")] = None,
     part: Annotated[

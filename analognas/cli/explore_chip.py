@@ -42,7 +42,7 @@ def explore_chip(
         str | None,
         typer.Option(help="Analog hardware: a preset or TOML file (default: the template's)."),
     ] = None,
-    task: Annotated[str, typer.Option(help="Task of named networks: kws, digits.")] = "kws",
+    task: Annotated[str, typer.Option(help="Task of named networks, such as kws.")] = "kws",
     epochs: Annotated[int, typer.Option(min=1, help="Epochs of training of named networks.")] = 15,
     inputs: Annotated[
         Path | None, typer.Option(help="Typical inputs of .pt2 models (.npz, .safetensors).")
@@ -51,7 +51,10 @@ def explore_chip(
         Path | None, typer.Option(help="Inputs to measure .pt2 models on, with labels if any.")
     ] = None,
     part: Annotated[str, typer.Option(help="validation (to choose by) or test.")] = "validation",
-    data: Annotated[Path | None, typer.Option(help="Folder of keyword recordings.")] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="The data, folder or archive; see `analognas tasks NAME`."),
+    ] = None,
     words: Annotated[str | None, typer.Option(help="Keywords in --data: yes,no,zoom in")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of training and chips.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",

@@ -15,11 +15,11 @@ def label(
         str | None, typer.Option(help="What the networks must do (see `analognas tasks`).")
     ] = None,
     data: Annotated[
-        Path | None, typer.Option(help="Folder of recordings in Speech Commands layout.")
+        Path | None, typer.Option(help="The data, folder or archive; see `analognas tasks NAME`.")
     ] = None,
     words: Annotated[str | None, typer.Option(help="Keywords in --data, comma-separated.")] = None,
     split: Annotated[
-        str | None, typer.Option(help="How the data is split, speaker:NAME for example.")
+        str | None, typer.Option(help="How the data are cut; see `tasks`.")
     ] = None,
     space: Annotated[str, typer.Option(help="Search space to sample from.")] = "tinyml",
     networks: Annotated[int, typer.Option(help="How many different networks.")] = 120,

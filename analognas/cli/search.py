@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 
 
 def search(
-    task: Annotated[str, typer.Option(help="What the networks are for: kws, digits.")],
+    task: Annotated[str, typer.Option(help="What for: kws, digits, imu, cifar10, vww.")],
     data: Annotated[
-        Path | None, typer.Option(help="Folder of your own recordings, one subfolder a word.")
+        Path | None,
+        typer.Option(help="The data, folder or archive; see `analognas tasks NAME`."),
     ] = None,
     words: Annotated[str | None, typer.Option(help="Words to tell apart, yes,no,...")] = None,
     split: Annotated[
@@ -41,25 +42,41 @@ def search(
     objectives: Annotated[
         str,
         typer.Option(
-            help="Comma-separated: accuracy@1s|1h|1day|1month|1year, accuracy-low@1day, drop, "
-            "energy, latency, cores, parameters."
+            help="Comma-separated. Predicted: accuracy@T (mean), accuracy-low@T (5 % quantile over "
+            "chips) and yield@T (share of chips above --min-accuracy), T being 1s, 1h, 1day, "
+            "1month or 1year; accuracy-worst (lowest of these times), drop (from 1 s to 1 month), "
+            "service-life (time until the accuracy is below --min-accuracy, at most a year). "
+            "Modelled or counted: energy, latency, area, cores, parameters."
         ),
     ] = "accuracy@1day,energy",
     budget: Annotated[
         str, typer.Option(metavar="N|Nm", help="Different networks to score, or minutes.")
     ] = "2000",
     sampler: Annotated[
-        Literal["nsga2", "tpe", "random", "analognas"],
+        str,
         typer.Option(
-            help="Who proposes: NSGA-II, TPE (at most 300 networks), random draws, or the "
-            "published AnalogNAS evolution."
+            help="Who proposes: nsga2, regularised-evolution, local-search, random, analognas "
+            "(the published evolution, first objective only), optuna-nsga2, tpe (at most 300 "
+            "networks), gp (at most 100), or an installed strategy."
         ),
     ] = "nsga2",
     max_cores: Annotated[int | None, typer.Option(help="Cores at most.")] = None,
     max_params: Annotated[int | None, typer.Option(help="Parameters at most.")] = None,
     max_energy_nj: Annotated[float | None, typer.Option(help="nJ per inference at most.")] = None,
     min_accuracy: Annotated[
-        float | None, typer.Option(help="Predicted accuracy after a day at least, 0 to 1.")
+        float | None,
+        typer.Option(
+            help="Predicted accuracy after a day at least, 0 to 1. It is also the accuracy that "
+            "is enough for service-life and yield@T."
+        ),
+    ] = None,
+    label_budget: Annotated[
+        str | None,
+        typer.Option(
+            metavar="Nm",
+            help="Before the search, train and measure the networks that it is about for so long, "
+            "and fit the surrogate anew: 30m. Ends earlier when there is little to gain.",
+        ),
     ] = None,
     winners: Annotated[int, typer.Option(help="Networks to train and measure; 0: none.")] = 3,
     baselines: Annotated[
@@ -95,7 +112,7 @@ def search(
     """
     from analognas.cli.output import progress
     from analognas.hardware_choice import parse_settings
-    from analognas.searching import default_directory, make_config, run_search
+    from analognas.searching import default_directory, make_config, search_task
 
     config = make_config(
         {
@@ -115,6 +132,7 @@ def search(
             "max_parameters": max_params,
             "max_energy_nJ": max_energy_nj,
             "min_accuracy": min_accuracy,
+            "label_budget": label_budget,
             "winners": winners,
             "baselines": baselines,
             "seed": seed,
@@ -128,7 +146,7 @@ def search(
         return
     directory = out or default_directory(config)
     with progress("search") as bar:
-        result = run_search(config, directory, bar.update)
+        result = search_task(config, directory, bar.update)
     show_result(result, as_json=as_json)
 
 

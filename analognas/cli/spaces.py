@@ -1,5 +1,6 @@
 """`analognas spaces`: which networks can be searched."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,17 +14,22 @@ def spaces(
     task: Annotated[
         str, typer.Option(help="The task whose input shape and classes the networks have.")
     ] = "kws",
+    data: Annotated[
+        Path | None,
+        typer.Option(help="The data, folder or archive; see `analognas tasks NAME`."),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show the search spaces: their genes, the exact number of networks, the named members."""
     from analognas.cli.output import show_json
     from analognas.errors import checking, lookup
+    from analognas.plugins import SPACE_PLUGINS, plugin_names
     from analognas.search_spaces import SPACES, make_space
     from analognas.tasks import load_task
 
-    if name is not None:
+    if name is not None and name not in plugin_names(SPACE_PLUGINS):
         lookup(SPACES, name, "search space")
-    loaded = load_task(task)
+    loaded = load_task(task, data=data)
     with checking("search space"):
         made = [
             make_space(known, input_shape=loaded.input_shape, n_classes=loaded.n_classes)

@@ -14,28 +14,41 @@ def tasks(
     split: Annotated[
         str | None,
         typer.Option(
-            help="How the data are cut: recording, speaker:NAME; of a folder lists, hash."
+            help="How the data are cut. kws: recording, speaker:NAME; of a folder lists, hash. "
+            "imu: subject, subject:N. cifar10 and vww: images, images:N (train on N of them)."
         ),
     ] = None,
     data: Annotated[
-        Path | None, typer.Option(help="Folder of keyword recordings, for the task kws.")
+        Path | None,
+        typer.Option(
+            help="kws: a folder of recordings, one subfolder a word. cifar10, vww: images."
+        ),
     ] = None,
     words: Annotated[
-        str | None, typer.Option(help="Keywords to choose from that folder: yes,no,zoom in")
+        str | None,
+        typer.Option(help="Keywords to choose from recordings: yes,no,zoom in"),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show the tasks: data, classes, parts and limits."""
+    """Show the tasks: data, classes, parts and limits.
+
+    For cifar10 and vww, which need --data, `analognas tasks NAME` says what to bring.
+    """
     from analognas.cli.output import show_json, show_table
     from analognas.errors import UserError
-    from analognas.tasks import TASKS, load_task
+    from analognas.tasks import NEEDS_DATA, TASKS, load_task
 
     if name is None:
         if split is not None or data is not None or words is not None:
             raise UserError("A split, a folder or words belong to one task: name it, such as kws.")
-        described = [describe(load_task(known)) for known in TASKS]
+        described = [
+            {"task": known, "title": "needs --data", "bring": NEEDS_DATA[known]}
+            if known in NEEDS_DATA
+            else describe(load_task(known))
+            for known in TASKS
+        ]
         shown = ("task", "title", "input", "classes", "train", "validation", "test")
-        rows = [[_short(task[column]) for column in shown] for task in described]
+        rows = [[_short(task.get(column, "")) for column in shown] for task in described]
         if json:
             show_json(described)
         else:

@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, field_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic.dataclasses import dataclass
 
 from analognas.errors import UserError
-from analognas.searching.objectives import DEFAULT_OBJECTIVES, select_objectives
+from analognas.searching.budget import Budget, parse_budget
+from analognas.searching.objectives import (
+    DEFAULT_OBJECTIVES,
+    check_min_accuracy,
+    select_objectives,
+)
+from analognas.searching.strategies.registry import LARGEST_BUDGETS, find_strategy
 from analognas.validation import describe_validation_error
 
 FORMAT = "analognas-search"
 FORMAT_VERSION = 1
-TPE_LARGEST_BUDGET = 300  # the time of a TPE draw grows with the number of trials
 
-SamplerName = Literal["nsga2", "tpe", "random", "analognas"]
 DeviceName = Literal["auto", "cpu", "cuda"]
 PositiveInt = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -32,7 +42,9 @@ class SearchConfig:
     """The settings of a search; stored as `config.json` in the run folder.
 
     `budget` counts different networks (a network that is proposed again costs nothing), or, written
-    `"10m"`, gives minutes of searching. Limits that are `None` are those of the task.
+    `"10m"`, gives minutes of searching. `min_accuracy` is demanded of the predicted accuracy after
+    one day, and is the accuracy that is enough for `service-life` and `yield@...`. Limits that are
+    `None` are those of the task.
     """
 
     task: str
@@ -49,14 +61,15 @@ class SearchConfig:
     max_cores: PositiveInt | None = None
     max_parameters: PositiveInt | None = None
     max_energy_nJ: PositiveFloat | None = None
-    min_accuracy: Fraction | None = None  # predicted, after one day
+    min_accuracy: Fraction | None = None
     max_drop: Fraction | None = None  # predicted accuracy lost from 1 s to 1 month
 
-    sampler: SamplerName = "nsga2"
+    sampler: str = "nsga2"  # name of a strategy
     budget: int | str = 2000
     population: Annotated[int, Field(ge=4)] | None = None  # None: the sampler's own
     seed: Annotated[int, Field(ge=0)] = 0
 
+    label_budget: str | None = None  # time to label networks first, "30m"; None: no labelling
     winners: Annotated[int, Field(ge=0)] = 3
     baselines: bool = False
     device: DeviceName = "auto"
@@ -75,22 +88,45 @@ class SearchConfig:
         parse_budget(budget)
         return int(budget) if str(budget).isdigit() else budget
 
-    @property
-    def limit(self) -> Budget:
-        """The budget as a record, TPE's cap applied."""
-        budget = parse_budget(self.budget)
-        if self.sampler != "tpe":
-            return budget
-        return Budget(
-            candidates=min(budget.candidates or TPE_LARGEST_BUDGET, TPE_LARGEST_BUDGET),
-            seconds=budget.seconds,
-        )
+    @field_validator("label_budget")
+    @classmethod
+    def _time_to_label(cls, budget: str | None) -> str | None:
+        if budget is not None and parse_budget(budget).seconds is None:
+            raise UserError(
+                f"`label_budget` must be a time, 30m or 2h for example, but got {budget!r}."
+            )
+        return budget
+
+    @field_validator("sampler")
+    @classmethod
+    def _known_sampler(cls, name: str) -> str:
+        find_strategy(name)
+        return name
+
+    @model_validator(mode="after")
+    def _objectives_know_what_is_enough(self) -> Self:
+        check_min_accuracy(self.objectives, self.min_accuracy)
+        return self
 
     @property
-    def tpe_is_capped(self) -> bool:
+    def limit(self) -> Budget:
+        """The budget as a record, capped for strategies that take ever longer."""
+        budget = parse_budget(self.budget)
+        largest = LARGEST_BUDGETS.get(self.sampler)
+        if largest is None:
+            return budget
+        return Budget(min(budget.evaluations or largest, largest), budget.seconds)
+
+    @property
+    def label_seconds(self) -> float | None:
+        """How long networks are labelled before the search, if at all."""
+        return None if self.label_budget is None else parse_budget(self.label_budget).seconds
+
+    @property
+    def is_capped(self) -> bool:
         """Whether fewer candidates are drawn than were asked for."""
-        asked = parse_budget(self.budget).candidates
-        return self.sampler == "tpe" and asked is not None and asked > TPE_LARGEST_BUDGET
+        asked = parse_budget(self.budget).evaluations
+        return asked is not None and self.limit.evaluations != asked
 
     def to_json(self) -> str:
         content = {"format": FORMAT, "format_version": FORMAT_VERSION, **asdict(self)}
@@ -116,27 +152,6 @@ class SearchConfig:
             )
         del content["format"], content["format_version"]
         return make_config(content)
-
-
-@dataclass(frozen=True)
-class Budget:
-    """When a search ends: after so many different networks or seconds; None is no limit."""
-
-    candidates: int | None = None
-    seconds: float | None = None
-
-
-def parse_budget(budget: int | str) -> Budget:
-    """Read `2000` as candidates and `"10m"` as minutes."""
-    text = str(budget)
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)m", text)
-    if match and float(match[1]) > 0:
-        return Budget(seconds=60.0 * float(match[1]))
-    if text.isdigit() and int(text) > 0:
-        return Budget(candidates=int(text))
-    raise UserError(
-        f"The budget must be a number of candidates (2000) or minutes (10m), but got {text!r}."
-    )
 
 
 def with_absolute_paths(config: SearchConfig) -> SearchConfig:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from analognas.errors import UserError
 from analognas.files import write_text
-from analognas.searching.candidates import Candidate
+from analognas.searching.candidates import Candidate, Codes
 from analognas.searching.objectives import OBJECTIVES, Objective
 
 MARGIN = 0.05  # picks are at most this much less accurate (predicted) than the best of the front
@@ -29,13 +29,16 @@ class FrontRecord:
     """A network of the front.
 
     `picks` names the ways of choosing one network that choose this one. `scores` holds one value
-    for every entry of OBJECTIVES, which also says its unit and whether it is predicted or modelled.
+    for every metric, the mean where a network was evaluated under several seeds; OBJECTIVES says
+    unit and origin of those that it knows.
     """
 
     key: str
     architecture: Mapping[str, Any]
     scores: Mapping[str, float]
     picks: tuple[str, ...] = ()
+    codes: Codes = field(default_factory=dict)
+    seeds: int = 1  # under which it was evaluated
 
     @property
     def name(self) -> str:
@@ -44,6 +47,13 @@ class FrontRecord:
 
 
 def pareto_front(
+    candidates: Sequence[Candidate], objectives: Sequence[Objective]
+) -> tuple[FrontRecord, ...]:
+    """The networks that `non_dominated` keeps, those that a named pick chooses marked."""
+    return name_picks(non_dominated(candidates, objectives), objectives)
+
+
+def non_dominated(
     candidates: Sequence[Candidate], objectives: Sequence[Objective]
 ) -> tuple[FrontRecord, ...]:
     """Return the networks that no other one beats or equals in every objective and beats in one.
@@ -58,12 +68,12 @@ def pareto_front(
     kept: list[int] = []
     for index in order:
         # Whoever could dominate this one comes earlier in the order.
-        if not any(np.all(losses[other] <= losses[index]) for other in kept):
+        if not (losses[kept] <= losses[index]).all(axis=1).any():
             kept.append(int(index))
     front = [candidates[index] for index in kept]
-    return name_picks(
-        tuple(FrontRecord(member.key, member.architecture, member.scores) for member in front),
-        objectives,
+    return tuple(
+        FrontRecord(member.key, member.architecture, member.scores, codes=member.codes)
+        for member in front
     )
 
 
@@ -82,12 +92,7 @@ def name_picks(
     """Mark the members that each named way of picking chooses."""
     chosen = {name: pick(front, name, objectives).key for name in PICKS} if front else {}
     return tuple(
-        FrontRecord(
-            member.key,
-            member.architecture,
-            member.scores,
-            tuple(name for name, key in chosen.items() if key == member.key),
-        )
+        replace(member, picks=tuple(name for name, key in chosen.items() if key == member.key))
         for member in front
     )
 
@@ -191,11 +196,13 @@ def write_front(
         basis: One sentence on where the predictions come from, repeated in every row.
         scope: What the costs cover, likewise.
     """
-    optimised = [objective.name for objective in objectives]
-    names = [*optimised, *(name for name in OBJECTIVES if name not in optimised)]
+    columns = {objective.name: objective.heading for objective in objectives}
+    if front:
+        known = {name: OBJECTIVES[name].heading for name in OBJECTIVES if name in front[0].scores}
+        columns |= {name: heading for name, heading in known.items() if name not in columns}
+    names, headings = list(columns), list(columns.values())
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    headings = [OBJECTIVES[name].heading for name in names]
     writer.writerow(["key", "picked for", *headings, "predictions", "costs"])
     for member in front:
         scores = [repr(round(member.scores[name], 6)) for name in names]

@@ -1,47 +1,36 @@
-"""The loop of a search: ask, decode, score, write down, tell."""
+"""The loop of a search: ask, decode, evaluate, write down, tell."""
 
 from __future__ import annotations
 
+import json
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-from analognas.searching.candidates import Candidate, Codes, Verdict
-from analognas.searching.config import Budget
-from analognas.searching.journal import Batch, Journal
-from analognas.searching.scoring import Scorer
-from analognas.searching.strategies import Strategy
-
-if TYPE_CHECKING:
-    from analognas.search_spaces import Architecture
+from analognas.errors import UserError
+from analognas.searching.budget import Budget
+from analognas.searching.candidates import (
+    Candidate,
+    EvaluationId,
+    Proposal,
+    Result,
+    Trial,
+    Verdict,
+)
+from analognas.searching.demands import Demand, violation
+from analognas.searching.journal import Batch, Content, Journal
+from analognas.searching.spaces import Decoder, Realised
+from analognas.searching.strategies.base import Strategy, check_proposals
+from analognas.searching.trials import TrialRunner
 
 logger = logging.getLogger(__name__)
 
 Progress = Callable[[int, int, str], None]  # done, total, message
-STALE_BATCHES = 20  # batches in a row without one new network: the sampler has nothing left
-
-
-@dataclass(frozen=True)
-class Demands:
-    """What a network must reach in prediction, where the decoder cannot enforce it."""
-
-    min_accuracy: float | None = None  # after one day
-    max_drop: float | None = None  # from 1 s to 1 month
-
-    def violation(self, candidate: Candidate) -> float:
-        """By how much the predictions miss the demands, summed; 0 if they are met."""
-        missing = 0.0
-        if self.min_accuracy is not None:
-            missing += max(0.0, self.min_accuracy - candidate.scores["accuracy@1day"])
-        if self.max_drop is not None:
-            missing += max(0.0, candidate.scores["drop"] - self.max_drop)
-        return missing
-
-    @property
-    def any(self) -> bool:
-        return self.min_accuracy is not None or self.max_drop is not None
+STALE_BATCHES = 20  # batches in a row without a new evaluation: the strategy has nothing left
+HOPELESS_FAILURES = 20  # so many at the start, and not one success: nothing will come of it
+NOTE_AFTER_S = 1.0  # evaluations of a batch in progress are written down if it takes so long
+ROUNDING = 1e-9  # of sums of fidelities
 
 
 @dataclass
@@ -50,115 +39,287 @@ class SearchLoop:
 
     Args:
         strategy: Proposes genotypes.
-        decode: Genotype to a network within the limits; None if there is none.
-        scorer: Predicts and costs new networks, a whole batch at once.
-        journal: Receives one line a batch.
-        demands: What predictions must reach.
+        decoder: Genotype to a network within the limits.
+        runner: Evaluates new networks.
+        journal: Receives one line a batch; None keeps everything in memory only.
+        demands: What networks must reach.
         follow: Called with every batch after it is journalled, replayed ones too.
     """
 
     strategy: Strategy
-    decode: Callable[[Codes], Architecture | None]
-    scorer: Scorer
-    journal: Journal
-    demands: Demands = field(default_factory=Demands)
+    decoder: Decoder
+    runner: TrialRunner
+    journal: Journal | None = None
+    demands: tuple[Demand, ...] = ()
     follow: Callable[[Batch], None] | None = None
 
-    candidates: dict[str, Candidate] = field(default_factory=dict)  # by key, in order
-    seconds: float = 0.0
+    evaluations: dict[EvaluationId, Candidate] = field(default_factory=dict)  # in order
+    networks: set[str] = field(default_factory=set)  # their keys
+    failed: int = 0
+    stopped_early: bool = False  # nothing new was proposed any more
+    _unfinished: dict[EvaluationId, Candidate] = field(default_factory=dict)
+    _spent: float = 0.0  # evaluations, in full ones
+    _wall_s: float = 0.0
+    _charged_s: float = 0.0
+    _charges: bool = False  # whether the evaluator says what its evaluations take
+    _over: bool = False
     _batches: int = 0
     _stale: int = 0
     _mark: float = 0.0
 
+    @property
+    def seconds(self) -> float:
+        """What the evaluator charged, or what has passed if it charges nothing."""
+        return self._charged_s if self._charges else self._wall_s
+
+    @property
+    def candidates(self) -> dict[str, Candidate]:
+        """The first evaluation of every network that did not fail, by its key."""
+        found: dict[str, Candidate] = {}
+        for candidate in self.evaluations.values():
+            if candidate.failure is None:
+                found.setdefault(candidate.key, candidate)
+        return found
+
+    def take_known(self, known: Sequence[Candidate]) -> None:
+        """Tell the strategy evaluations that cost this search nothing."""
+        if not known:
+            return
+        self.strategy.replay(-1, [Proposal(one.codes, one.fidelity, one.seed) for one in known])
+        for candidate in known:
+            self._remember(candidate)
+        self._charged_s, self._charges = 0.0, False
+        self.strategy.tell([self._verdict(candidate.id) for candidate in known])
+
     def replay(self) -> int:
         """Go through the journal as if its batches were computed now; return how many there are."""
-        for batch in self.journal.read():
-            self.strategy.replay(batch.index, batch.codes)
+        content = Content() if self.journal is None else self.journal.read_all()
+        for batch in content.batches:
+            proposals = [
+                Proposal(codes, *batch.trial(index)) for index, codes in enumerate(batch.codes)
+            ]
+            self.strategy.replay(batch.index, proposals)
             self._learn(batch)
+        self._unfinished = {candidate.id: candidate for candidate in content.unfinished}
+        self._check_hope(self._unfinished.values())
         return self._batches
 
     def run(self, budget: Budget, progress: Progress | None = None) -> None:
-        """Search until the budget is spent or nothing new is found any more."""
+        """Search until the budget is spent or nothing new is found any more.
+
+        Raises:
+            UserError: All of the first evaluations failed, or the first one takes longer than the
+                budget.
+        """
         self._mark = time.perf_counter()
         while not self._is_spent(budget):
             self._report(budget, progress)
             batch = self._next_batch(budget)
-            self.journal.append(batch)
+            if not batch.keys and self._over:
+                break
+            if self.journal is not None:
+                self.journal.append(batch)
             self._learn(batch)
         self._report(budget, progress)
 
     def _is_spent(self, budget: Budget) -> bool:
         if self._stale >= STALE_BATCHES:
             logger.warning("stopped early: %d batches brought no new network", self._stale)
+            self.stopped_early = True
             return True
-        if budget.candidates is not None and len(self.candidates) >= budget.candidates:
+        if self._over or (budget.seconds is not None and self.seconds >= budget.seconds):
             return True
-        return budget.seconds is not None and self.seconds >= budget.seconds
+        return budget.evaluations is not None and self._spent >= budget.evaluations - ROUNDING
 
     def _next_batch(self, budget: Budget) -> Batch:
-        proposals = self.strategy.ask(self._batches, self.strategy.batch_size)
-        new: dict[str, tuple[int, Architecture]] = {}
+        proposals = list(self.strategy.ask(self._batches, self.strategy.batch_size))
+        try:
+            check_proposals(self.decoder.genes, proposals)
+        except ValueError as error:
+            raise UserError(f"The strategy proposed what is not in the space: {error}") from error
+        new: dict[EvaluationId, tuple[int, Realised]] = {}
         keys: list[str | None] = []
-        for index, codes in enumerate(proposals):
-            arch = self.decode(codes)
-            if arch is not None and arch.key not in self.candidates and arch.key not in new:
-                if self._room(budget) == len(new):
-                    break
-                new[arch.key] = (index, arch)
-            keys.append(None if arch is None else arch.key)
-        scores = self.scorer.score([arch for _, arch in new.values()]) if new else []
+        room = None if budget.evaluations is None else budget.evaluations - self._spent
+        for index, proposal in enumerate(proposals):
+            found = self.decoder.realise(proposal.codes)
+            if found is not None:
+                name = (found.key, proposal.fidelity, proposal.seed)
+                if name not in self.evaluations and name not in new:
+                    if room is not None and proposal.fidelity > room + ROUNDING:
+                        self._over = True
+                        break
+                    room = None if room is None else room - proposal.fidelity
+                    new[name] = (index, found)
+            keys.append(None if found is None else found.key)
+        candidates = self._evaluate(new, proposals, budget)
+        if len(candidates) < len(new):  # the time is over: what comes after is dropped
+            keys = keys[: list(new.values())[len(candidates)][0]]
         before, self._mark = self._mark, time.perf_counter()
+        trials = tuple((p.fidelity, p.seed) for p in proposals[: len(keys)])
         return Batch(
             index=self._batches,
             seconds=self._mark - before,  # telling the batch before this one included
-            codes=tuple(proposals[: len(keys)]),
+            codes=tuple(dict(proposal.codes) for proposal in proposals[: len(keys)]),
             keys=tuple(keys),
-            candidates=tuple(
-                Candidate(
-                    key=arch.key,
-                    batch=self._batches,
-                    codes=proposals[index],
-                    architecture=arch.to_dict(),
-                    scores=row,
-                )
-                for (index, arch), row in zip(new.values(), scores, strict=True)
-            ),
+            candidates=tuple(candidates),
+            trials=trials if any(trial != (1.0, 0) for trial in trials) else (),
         )
 
-    def _room(self, budget: Budget) -> int | None:
-        """How many new networks the budget still allows."""
-        if budget.candidates is None:
-            return None
-        return budget.candidates - len(self.candidates)
+    def _evaluate(
+        self,
+        new: dict[EvaluationId, tuple[int, Realised]],
+        proposals: Sequence[Proposal],
+        budget: Budget,
+    ) -> list[Candidate]:
+        """Evaluate in order until the time is over; what the journal has already is taken."""
+        fresh = self._fresh(
+            {n: new[n] for n in new if n not in self._unfinished}, proposals, budget
+        )
+        candidates: list[Candidate] = []
+        charged = self._charged_s
+        for name in new:
+            candidate = self._unfinished.get(name) or next(fresh, None)
+            if candidate is None:
+                self._over = True
+                break
+            charged += candidate.seconds or 0.0
+            if self._is_too_late(candidate, charged, budget, first=not candidates):
+                self._over = True
+                break
+            candidates.append(candidate)
+            self._check_hope(candidates)
+        fresh.close()
+        self._unfinished = {}
+        return candidates
+
+    def _fresh(
+        self,
+        new: dict[EvaluationId, tuple[int, Realised]],
+        proposals: Sequence[Proposal],
+        budget: Budget,
+    ) -> Generator[Candidate, None, None]:
+        """Evaluations in order, slow ones noted, until the clock says that the budget is spent."""
+        waiting = list(new.values())
+        trials = [
+            Trial(found.arch, proposals[index].fidelity, proposals[index].seed)
+            for index, found in waiting
+        ]
+        started = noted_at = time.perf_counter()
+        unwritten: list[Candidate] = []
+        done = 0
+        for chunk in self.runner.run(trials):
+            some = [
+                self._candidate(found, proposals[index], result)
+                for (index, found), result in zip(waiting[done:], chunk, strict=False)
+            ]
+            done += len(chunk)
+            unwritten += some
+            now = time.perf_counter()
+            if self.journal is not None and done < len(trials) and now - noted_at > NOTE_AFTER_S:
+                self.journal.note(unwritten)
+                unwritten, noted_at = [], now
+            yield from some
+            charges = self._charges or any(one.seconds is not None for one in chunk)
+            passed = self._wall_s + now - started
+            if budget.seconds is not None and not charges and passed >= budget.seconds:
+                return
+
+    def _is_too_late(
+        self, candidate: Candidate, charged: float, budget: Budget, *, first: bool
+    ) -> bool:
+        """Whether an evaluation would have ended after the budget."""
+        charges = self._charges or candidate.failure is None
+        if budget.seconds is None or candidate.seconds is None or not charges:
+            return False
+        if charged <= budget.seconds:
+            return False
+        if first and not self.evaluations:
+            raise UserError(
+                f"The budget of {budget.seconds:g} s ends before the first evaluation, which takes "
+                f"{candidate.seconds:g} s. Give more time."
+            )
+        return True
+
+    def _candidate(self, found: Realised, proposal: Proposal, result: Result) -> Candidate:
+        return Candidate(
+            key=found.key,
+            batch=self._batches,
+            codes=found.codes,
+            architecture=json.loads(json.dumps(found.arch.to_dict())),  # as if it had been read
+            scores=result.metrics or {},
+            fidelity=proposal.fidelity,
+            seed=proposal.seed,
+            seconds=result.seconds,
+            failure=result.failure,
+        )
+
+    def _check_hope(self, running: Iterable[Candidate]) -> None:
+        """Stop if nothing but failures came so far."""
+        if len(self.evaluations) > self.failed:
+            return
+        failures = [one.failure for one in (*self.evaluations.values(), *running)]
+        if len(failures) >= HOPELESS_FAILURES and None not in failures:
+            raise UserError(
+                f"All of the first {len(failures)} evaluations failed, the last one with: "
+                f"{failures[-1]}. Mend the evaluator, and start again in a new folder."
+            )
 
     def _learn(self, batch: Batch) -> None:
         for candidate in batch.candidates:
-            self.candidates[candidate.key] = candidate
-        self.strategy.tell([self._verdict(key) for key in batch.keys])
-        self.seconds += batch.seconds
+            self._remember(candidate)
+            self._spent += candidate.fidelity
+        self.strategy.tell(
+            [
+                None if key is None else self._verdict((key, *batch.trial(index)))
+                for index, key in enumerate(batch.keys)
+            ]
+        )
+        self._wall_s += batch.seconds
         self._batches += 1
         self._stale = 0 if batch.candidates else self._stale + 1
         if self.follow is not None:
             self.follow(batch)
 
-    def _verdict(self, key: str | None) -> Verdict | None:
-        if key is None:
-            return None
-        candidate = self.candidates[key]
-        return Verdict(key, candidate.scores, self.demands.violation(candidate))
+    def _remember(self, candidate: Candidate) -> None:
+        self.evaluations[candidate.id] = candidate
+        self.networks.add(candidate.key)
+        if candidate.failure is not None:
+            self.failed += 1
+        self._charged_s += candidate.seconds or 0.0
+        self._charges |= candidate.failure is None and candidate.seconds is not None
+
+    def _verdict(self, name: EvaluationId) -> Verdict:
+        candidate = self.evaluations[name]
+        failed = candidate.failure is not None
+        return Verdict(
+            key=candidate.key,
+            scores=candidate.scores,
+            violation=0.0 if failed else violation(self.demands, candidate.scores),
+            codes=candidate.codes,
+            fidelity=candidate.fidelity,
+            seed=candidate.seed,
+            seconds=candidate.seconds,
+            failed=failed,
+        )
 
     def _report(self, budget: Budget, progress: Progress | None) -> None:
         if progress is None:
             return
-        done = len(self.candidates)
-        if budget.candidates is not None:
-            progress(done, budget.candidates, f"{done} networks")
+        message = f"{len(self.networks)} networks"
+        if self.failed:
+            message += f", {self.failed} evaluations failed"
+        if budget.evaluations is not None:
+            progress(int(self._spent + ROUNDING), int(budget.evaluations), message)
         else:
             assert budget.seconds is not None
             total = int(budget.seconds)
-            progress(min(int(self.seconds), total), total, f"{done} networks")
+            progress(min(int(self.seconds), total), total, message)
 
 
-def feasible(candidates: Sequence[Candidate], demands: Demands) -> list[Candidate]:
-    """Keep the candidates that meet the demands."""
-    return [candidate for candidate in candidates if demands.violation(candidate) <= 0]
+def feasible(candidates: Sequence[Candidate], demands: Sequence[Demand]) -> list[Candidate]:
+    """Keep the candidates that did not fail and meet the demands."""
+    return [
+        candidate
+        for candidate in candidates
+        if candidate.failure is None and violation(demands, candidate.scores) <= 0
+    ]

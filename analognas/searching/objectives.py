@@ -10,7 +10,7 @@ from analognas.errors import UserError, lookup
 from analognas.records import EVALUATION_TIMES_S
 
 Direction = Literal["maximize", "minimize"]
-Origin = Literal["predicted", "modelled", "counted"]
+Origin = Literal["predicted", "simulated", "modelled", "counted", "evaluated"]
 
 
 @dataclass(frozen=True)
@@ -18,19 +18,19 @@ class Objective:
     """One quantity of a candidate.
 
     `origin` says what kind of number it is: predicted by the surrogate, modelled by the cost model,
-    or counted exactly.
+    counted exactly, or whatever an evaluator of the user returned.
     """
 
     name: str
     title: str
     direction: Direction
-    unit: str
-    origin: Origin
+    unit: str = ""
+    origin: Origin = "evaluated"
 
     @property
     def heading(self) -> str:
         """The column's name in tables: quantity, unit and origin."""
-        return f"{self.title} ({self.unit}, {self.origin})"
+        return f"{self.title} ({', '.join(part for part in (self.unit, self.origin) if part)})"
 
     @property
     def sign(self) -> float:
@@ -46,37 +46,88 @@ TIMES_S: Mapping[str, float] = {
     "1month": EVALUATION_TIMES_S["1 month"],
     "1year": EVALUATION_TIMES_S["1 year"],
 }
+TIME_TITLES: Mapping[str, str] = {
+    "1s": "1 s",
+    "1h": "1 h",
+    "1day": "1 day",
+    "1month": "1 month",
+    "1year": "1 year",
+}
+
+
+def _at_every_time(name: str, title: str) -> tuple[Objective, ...]:
+    return tuple(
+        Objective(f"{name}@{word}", f"{title} after {spoken}", "maximize", "fraction", "predicted")
+        for word, spoken in TIME_TITLES.items()
+    )
+
 
 OBJECTIVES: Mapping[str, Objective] = {
     objective.name: objective
     for objective in (
-        Objective("accuracy@1s", "accuracy after 1 s", "maximize", "fraction", "predicted"),
-        Objective("accuracy@1h", "accuracy after 1 h", "maximize", "fraction", "predicted"),
-        Objective("accuracy@1day", "accuracy after 1 day", "maximize", "fraction", "predicted"),
-        Objective("accuracy@1month", "accuracy after 1 month", "maximize", "fraction", "predicted"),
-        Objective("accuracy@1year", "accuracy after 1 year", "maximize", "fraction", "predicted"),
+        *_at_every_time("accuracy", "accuracy"),
         Objective(
-            "accuracy-low@1day",
-            "5 % quantile of the accuracy after 1 day",
+            "accuracy-worst", "lowest accuracy within 1 year", "maximize", "fraction", "predicted"
+        ),
+        *_at_every_time("accuracy-low", "5 % quantile of the accuracy"),
+        Objective("drop", "accuracy lost from 1 s to 1 month", "minimize", "fraction", "predicted"),
+        Objective(
+            "service-life",
+            "time until the accuracy is too low, at most 1 year",
             "maximize",
-            "fraction",
+            "s",
             "predicted",
         ),
-        Objective("drop", "accuracy lost from 1 s to 1 month", "minimize", "fraction", "predicted"),
+        *_at_every_time("yield", "share of chips that are accurate enough"),
         Objective("energy", "energy per inference", "minimize", "nJ", "modelled"),
         Objective("latency", "latency", "minimize", "us", "modelled"),
         Objective("cores", "cores", "minimize", "cores", "counted"),
+        Objective("area", "area of the cores in use", "minimize", "mm2", "modelled"),
         Objective("parameters", "parameters", "minimize", "parameters", "counted"),
     )
 }
+# Objectives that say how long, or on how many chips, the accuracy is at least `min_accuracy`.
+NEED_MIN_ACCURACY = ("service-life", *(f"yield@{word}" for word in TIMES_S))
 
 DEFAULT_OBJECTIVES = ("accuracy@1day", "energy")
+SHORT_DIRECTIONS: Mapping[str, Direction] = {"max": "maximize", "min": "minimize"}
 
 
 def select_objectives(names: Sequence[str]) -> tuple[Objective, ...]:
     """Look objectives up; unknown names are answered with the known ones, repeated ones refused."""
-    if not names:
+    return unrepeated([lookup(OBJECTIVES, name, "objective") for name in names])
+
+
+def read_objective(wanted: str | Objective) -> Objective:
+    """Read a name of the catalogue, or `"max:METRIC"` and `"min:METRIC"` for one's own."""
+    if isinstance(wanted, Objective):
+        return wanted
+    direction, separator, metric = str(wanted).partition(":")
+    if separator and metric and direction in SHORT_DIRECTIONS:
+        return Objective(metric, metric, SHORT_DIRECTIONS[direction])
+    if wanted in OBJECTIVES:
+        return OBJECTIVES[wanted]
+    raise UserError(
+        f"Unknown objective {wanted!r}. Write max:NAME or min:NAME for a metric of your evaluator, "
+        f"or choose from: {', '.join(OBJECTIVES)}."
+    )
+
+
+def unrepeated(objectives: Sequence[Objective]) -> tuple[Objective, ...]:
+    """Refuse no objective at all, and one that is given twice."""
+    if not objectives:
         raise UserError(f"At least one objective is needed. Choose from: {', '.join(OBJECTIVES)}.")
+    names = [objective.name for objective in objectives]
     if len(set(names)) < len(names):
         raise UserError(f"Every objective may be given once, but got {', '.join(names)}.")
-    return tuple(lookup(OBJECTIVES, name, "objective") for name in names)
+    return tuple(objectives)
+
+
+def check_min_accuracy(names: Sequence[str], min_accuracy: float | None) -> None:
+    """Refuse objectives that look at an accuracy that nobody gave."""
+    needy = [name for name in names if name in NEED_MIN_ACCURACY]
+    if needy and min_accuracy is None:
+        raise UserError(
+            f"{' and '.join(needy)} must know which accuracy is enough, but `min_accuracy` is not "
+            "given. Add --min-accuracy, 0.9 for example."
+        )

@@ -7,11 +7,13 @@ from typing import Any
 
 from analognas.searching.config import SearchConfig
 from analognas.searching.setup import SearchSetup, check_feasible, prepare
+from analognas.searching.spaces import Decoder
 from analognas.searching.strategies import batch_generator
 
 TIMED_NETWORKS = 50
-# Seconds that a sampler takes per network, measured on one core of a small server.
-SAMPLER_SECONDS = {"nsga2": 0.006, "tpe": 0.02, "random": 0.004, "analognas": 0.004}
+# Seconds that a strategy takes per network, measured on one core of a small server; others take
+# less than a millisecond.
+STRATEGY_SECONDS = {"optuna-nsga2": 0.006, "tpe": 0.02, "gp": 1.0}
 
 
 def plan_search(config: SearchConfig) -> dict[str, Any]:
@@ -22,13 +24,15 @@ def plan_search(config: SearchConfig) -> dict[str, Any]:
     """
     setup = prepare(config)
     check_feasible(setup)
+    setup.strategy(Decoder(setup.space, setup.fits))  # raises what the search would
     provenance = setup.provenance()
     limits = {name: value for name, value in provenance["limits"].items() if value is not None}
     budget = config.limit
-    if budget.candidates is None:
+    if budget.evaluations is None:
         duration = f"{budget.seconds:.0f} s of searching"
     else:
-        seconds = budget.candidates * (seconds_per_network(setup) + SAMPLER_SECONDS[config.sampler])
+        each = seconds_per_network(setup) + STRATEGY_SECONDS.get(config.sampler, 0.001)
+        seconds = budget.evaluations * each
         duration = f"about {max(seconds, 1):.0f} s of searching"
     if config.winners:
         duration += f", then the training of {config.winners} winners"

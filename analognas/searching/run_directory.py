@@ -8,7 +8,7 @@ import json
 import os
 import platform
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -51,6 +51,11 @@ class RunDirectory:
     @property
     def chip_path(self) -> Path:
         return self.path / "chip.toml"
+
+    @property
+    def labels_path(self) -> Path:
+        """Labels that the search made for itself, and the surrogate that was fitted on them."""
+        return self.path / "labels"
 
     @property
     def front_path(self) -> Path:
@@ -104,7 +109,7 @@ class RunDirectory:
 
 @contextlib.contextmanager
 def create_run(
-    path: Path, config: SearchConfig, files: Mapping[str, str]
+    path: Path, config: SearchConfig, files: Mapping[str, str], metrics: tuple[str, ...] = ()
 ) -> Iterator[RunDirectory]:
     """Make a run folder and hold its lock.
 
@@ -112,6 +117,7 @@ def create_run(
         path: A folder that does not exist, or an empty one.
         config: Written last: a folder without it is not yet a run.
         files: Further texts by file name.
+        metrics: What every network of the journal will have.
 
     Raises:
         UserError: There is something already.
@@ -119,12 +125,12 @@ def create_run(
     run = RunDirectory(path)
     refuse_used(path)
     path.mkdir(parents=True, exist_ok=True)
-    with locked(run):
+    with locked(path):
         refuse_used(path)  # again: two processes may have looked at the same time
         for name, text in files.items():
             write_text(path / name, text)
         write_text(run.environment_path, json.dumps(environment(), indent=2) + "\n")
-        run.journal.create()
+        replace(run.journal, metrics=metrics).create()
         write_text(run.config_path, config.to_json())
         yield run
 
@@ -153,15 +159,15 @@ def open_run(path: Path) -> Iterator[RunDirectory]:
     run.config()
     if not run.journal.path.exists():
         raise UserError(f"{path} is damaged: {run.journal.path.name} is missing.")
-    with locked(run):
+    with locked(path):
         run.journal.ensure_started()
         yield run
 
 
 @contextlib.contextmanager
-def locked(run: RunDirectory) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
     """Keep other processes out of the folder; a process that dies lets go by itself."""
-    lock_path = run.path / LOCK_NAME
+    lock_path = path / LOCK_NAME
     descriptor = os.open(lock_path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         try:
@@ -169,7 +175,7 @@ def locked(run: RunDirectory) -> Iterator[None]:
         except BlockingIOError:
             holder = os.pread(descriptor, 20, 0).decode(errors="replace").strip() or "unknown"
             raise UserError(
-                f"{run.path} is in use by another process ({holder}). Wait for it, or stop it."
+                f"{path} is in use by another process ({holder}). Wait for it, or stop it."
             ) from None
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, str(os.getpid()).encode(), 0)

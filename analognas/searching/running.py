@@ -7,13 +7,15 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from analognas.errors import RunFailed, UserError, checking
+from analognas.files import write_text
+from analognas.searching.active_labelling import ActiveLabels, label_actively
 from analognas.searching.candidates import Candidate
 from analognas.searching.config import SearchConfig, with_absolute_paths
+from analognas.searching.demands import predicted_demands
 from analognas.searching.front import (
     ACCURACY,
     FrontRecord,
@@ -21,11 +23,13 @@ from analognas.searching.front import (
     pick_winners,
     write_front,
 )
-from analognas.searching.loop import Demands, Progress, SearchLoop, feasible
+from analognas.searching.loop import Progress, SearchLoop, feasible
 from analognas.searching.objectives import select_objectives
 from analognas.searching.run_directory import RunDirectory, create_run, open_run, refuse_used
 from analognas.searching.setup import SearchSetup, check_feasible, prepare
+from analognas.searching.spaces import Decoder
 from analognas.searching.study_storage import LiveStudy, write_study
+from analognas.searching.trials import WholeBatches
 
 # What must be as it was, if a run is to be continued, and what it is called.
 UNCHANGED = {
@@ -57,7 +61,7 @@ class SearchResult:
     warnings: tuple[str, ...]
 
 
-def run_search(
+def search_task(
     config: SearchConfig, directory: Path | str, progress: Progress | None = None
 ) -> SearchResult:
     """Search networks, train the best, and leave everything in a new run folder.
@@ -77,12 +81,13 @@ def run_search(
     config = with_absolute_paths(config)
     setup = prepare(config)
     check_feasible(setup)
+    setup.strategy(Decoder(setup.space, setup.fits))  # what it refuses leaves no folder behind
     files = {
         "hardware.toml": setup.hardware.to_toml(),
         "chip.toml": setup.chip.to_toml(),
         "provenance.json": json.dumps(setup.provenance(), indent=2) + "\n",
     }
-    with create_run(path, config, files) as run:
+    with create_run(path, config, files, setup.scorer.metrics) as run:
         return _search(run, setup, progress)
 
 
@@ -113,6 +118,18 @@ def _check_unchanged(run: RunDirectory, setup: SearchSetup) -> None:
 
 
 def _search(run: RunDirectory, setup: SearchSetup, progress: Progress | None) -> SearchResult:
+    labelled: ActiveLabels | None = None
+    if setup.config.label_seconds is not None:
+        with interruptible(run):
+            labelled = label_actively(
+                setup,
+                run.labels_path,
+                seconds=setup.config.label_seconds,
+                workers=setup.config.workers or os.cpu_count() or 1,
+                progress=progress,
+            )
+        setup = replace(setup, chosen=labelled.chosen)
+        _tell_basis(run, labelled)
     follow = None
     if setup.config.storage is not None:
         live = LiveStudy(
@@ -123,10 +140,12 @@ def _search(run: RunDirectory, setup: SearchSetup, progress: Progress | None) ->
             setup.demands,
         )
         follow = live.follow
+    decoder = Decoder(setup.space, setup.fits)
+    scorer = setup.scorer
     loop = SearchLoop(
-        strategy=setup.strategy(),
-        decode=partial(setup.space.decode, fits=setup.fits),
-        scorer=setup.scorer,
+        strategy=setup.strategy(decoder),
+        decoder=decoder,
+        runner=WholeBatches(scorer),
         journal=run.journal,
         demands=setup.demands,
         follow=follow,
@@ -159,8 +178,16 @@ def _search(run: RunDirectory, setup: SearchSetup, progress: Progress | None) ->
         seconds=loop.seconds,
         basis=setup.chosen.basis,
         scope=setup.scope,
-        warnings=setup.warnings,
+        warnings=(*setup.warnings, *([labelled.sentence] if labelled else [])),
     )
+
+
+def _tell_basis(run: RunDirectory, labelled: ActiveLabels) -> None:
+    """Let the reports of a run speak of the surrogate that was fitted on its own labels."""
+    stored = run.provenance()
+    basis = f"{labelled.chosen.basis} {labelled.sentence}"
+    stored["surrogate"] = {**stored["surrogate"], "basis": basis}
+    write_text(run.provenance_path, json.dumps(stored, indent=2) + "\n")
 
 
 def write_results(run: RunDirectory, setup: SearchSetup) -> tuple[FrontRecord, ...]:
@@ -189,7 +216,7 @@ def read_front(run: RunDirectory) -> tuple[FrontRecord, ...]:
     """
     config = run.config()
     stored = run.provenance().get("limits", {})
-    demands = Demands(stored.get("min_accuracy"), stored.get("max_drop"))
+    demands = predicted_demands(stored.get("min_accuracy"), stored.get("max_drop"))
     candidates = [one for batch in run.journal.read() for one in batch.candidates]
     return pareto_front(feasible(candidates, demands), select_objectives(config.objectives))
 
@@ -229,19 +256,17 @@ def _deploy(
 
 
 def _nothing_feasible(candidates: Sequence[Candidate], setup: SearchSetup) -> str:
-    demands = setup.demands
+    min_accuracy, max_drop = setup.config.min_accuracy, setup.max_drop
     message = f"None of the {len(candidates)} networks meets the demands in prediction."
     best = max((candidate.scores[ACCURACY] for candidate in candidates), default=0.0)
-    if demands.min_accuracy is not None and best < demands.min_accuracy:
+    if min_accuracy is not None and best < min_accuracy:
         message += (
-            f" The tightest is `min_accuracy = {demands.min_accuracy:g}`: the best predicted "
+            f" The tightest is `min_accuracy = {min_accuracy:g}`: the best predicted "
             f"accuracy after one day is {best:.4f}, so ask for {int(best * 1e4) / 1e4:g} at most."
         )
     least = min((candidate.scores["drop"] for candidate in candidates), default=1.0)
-    if demands.max_drop is not None and least > demands.max_drop:
-        message += (
-            f" The smallest predicted drop is {least:.4f}, but `max_drop` is {demands.max_drop:g}."
-        )
+    if max_drop is not None and least > max_drop:
+        message += f" The smallest predicted drop is {least:.4f}, but `max_drop` is {max_drop:g}."
     return message + " Relax the demands, the limits, or search longer."
 
 

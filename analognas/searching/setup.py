@@ -12,11 +12,12 @@ from analognas.hardware_choice import hardware_for_chip, load_hardware
 from analognas.limits import make_fits, tightest_limit
 from analognas.search_spaces import make_space
 from analognas.searching.config import SearchConfig
-from analognas.searching.loop import Demands
+from analognas.searching.demands import Demand, predicted_demands
 from analognas.searching.objectives import Objective, select_objectives
-from analognas.searching.samplers import SAMPLERS
 from analognas.searching.scoring import SurrogateScorer
+from analognas.searching.spaces import Decoder
 from analognas.searching.strategies import Problem, Strategy, batch_generator
+from analognas.searching.strategies.registry import find_strategy
 from analognas.searching.surrogate_choice import ChosenSurrogate, choose_surrogate
 from analognas.simulator import SIMULATOR_VERSION, Hardware
 from analognas.simulator.chip import cost_scope, load_chip
@@ -44,7 +45,12 @@ class SearchSetup:
     hardware: Hardware
     limits: Limits
     chosen: ChosenSurrogate
-    demands: Demands
+    max_drop: float | None
+
+    @property
+    def demands(self) -> tuple[Demand, ...]:
+        """What predictions must reach."""
+        return predicted_demands(self.config.min_accuracy, self.max_drop)
 
     @property
     def objectives(self) -> tuple[Objective, ...]:
@@ -61,6 +67,7 @@ class SearchSetup:
             self.chip,
             self.chosen.surrogate,
             partial(architecture_features, self.space, chip=self.chip),
+            self.config.min_accuracy,
         )
 
     @property
@@ -81,21 +88,28 @@ class SearchSetup:
                 f"{self.chip.name}. Copy the chip file and make {better[0]!r} its "
                 "`default_read_mode`, so that both are the same."
             )
-        if self.config.tpe_is_capped:
+        if self.config.is_capped:
             notes.append(
-                f"TPE searches {self.config.limit.candidates} candidates instead of "
-                f"{self.config.budget}: its time grows faster than their number. Use nsga2 then."
+                f"{self.config.sampler} searches {self.config.limit.evaluations:g} candidates "
+                f"instead of {self.config.budget}: its time grows faster than their number. Use "
+                "nsga2 then."
             )
         return tuple(notes)
 
-    def strategy(self) -> Strategy:
+    def strategy(self, decoder: Decoder) -> Strategy:
+        """The strategy of the search, before its first batch.
+
+        Raises:
+            UserError: It needs what a surrogate cannot give.
+        """
         problem = Problem(
-            genes=self.space.genes,
+            genes=decoder.genes,
             objectives=self.objectives,
-            constrained=self.demands.any,
+            constrained=bool(self.demands),
             population=self.config.population,
+            realise=decoder.realise,
         )
-        return SAMPLERS[self.config.sampler](problem, self.config.seed)
+        return find_strategy(self.config.sampler)(problem, self.config.seed)
 
     def provenance(self) -> dict[str, Any]:
         """What the numbers of the run rest on; `resume` insists on the same."""
@@ -115,8 +129,8 @@ class SearchSetup:
                 "max_parameters": self.limits.max_parameters,
                 "max_multiplications": self.limits.max_multiplications,
                 "max_energy_nJ": self.config.max_energy_nJ,
-                "min_accuracy": self.demands.min_accuracy,
-                "max_drop": self.demands.max_drop,
+                "min_accuracy": self.config.min_accuracy,
+                "max_drop": self.max_drop,
             },
             "space_size": str(self.space.count()),
             "warnings": list(self.warnings),
@@ -160,7 +174,7 @@ def prepare(config: SearchConfig, *, folder: Path | None = None) -> SearchSetup:
         hardware=hardware,
         limits=limits,
         chosen=choose_surrogate(task, hardware, config.surrogate),
-        demands=Demands(config.min_accuracy, max_drop),
+        max_drop=max_drop,
     )
 
 

@@ -15,11 +15,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from analognas.errors import UserError
 from analognas.files import writing
 from analognas.searching.candidates import Candidate
+from analognas.searching.demands import Demand, violation
 from analognas.searching.journal import Batch
-from analognas.searching.loop import Demands
 from analognas.searching.objectives import OBJECTIVES, Objective
-from analognas.searching.optuna_strategy import CONSTRAINT, distributions, quiet
-from analognas.searching.strategies import Genes
+from analognas.searching.spaces import Genes
+from analognas.searching.strategies.optuna_samplers import CONSTRAINT, distributions, quiet
 
 
 class LiveStudy:
@@ -35,11 +35,11 @@ class LiveStudy:
         name: str,
         genes: Genes,
         objectives: Sequence[Objective],
-        demands: Demands,
+        demands: Sequence[Demand],
     ) -> None:
         self._distributions = distributions(genes)
         self._objectives = tuple(objectives)
-        self._demands = demands
+        self._demands = tuple(demands)
         try:
             with quiet(), warnings.catch_warnings():
                 warnings.simplefilter("ignore", ExperimentalWarning)
@@ -77,8 +77,8 @@ class LiveStudy:
             distributions=self._distributions,
             values=[candidate.scores[objective.name] for objective in self._objectives],
             user_attrs={"key": candidate.key, "scores": scores},
-            constraints={CONSTRAINT: self._demands.violation(candidate)}
-            if self._demands.any
+            constraints={CONSTRAINT: violation(self._demands, candidate.scores)}
+            if self._demands
             else None,
         )
 
@@ -88,7 +88,7 @@ def write_study(
     candidates: Sequence[Candidate],
     genes: Genes,
     objectives: Sequence[Objective],
-    demands: Demands,
+    demands: Sequence[Demand],
 ) -> None:
     """Write candidates as a study into a new SQLite file, in one step."""
     with writing(path) as temporary:

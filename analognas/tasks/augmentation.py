@@ -54,5 +54,18 @@ class ShiftAndMask:
         return shifted.masked_fill(hidden[:, None, None, :], 0.0)
 
 
+@dataclass(frozen=True)
+class ShiftAndFlip:
+    """Shift, then mirror every other input, left to right."""
+
+    shift: RandomShift
+
+    def __call__(self, inputs: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """Return shifted copies of `inputs` `(B, C, H, W)`, half of them mirrored by chance."""
+        shifted = self.shift(inputs, generator)
+        mirrored = _offsets(len(inputs), 1, generator).to(inputs.device) == 1
+        return torch.where(mirrored[:, None, None, None], shifted.flip(-1), shifted)
+
+
 def _offsets(count: int, largest: int, generator: torch.Generator) -> torch.Tensor:
     return torch.randint(largest + 1, (count,), generator=generator, device=generator.device)

@@ -33,15 +33,25 @@ class Archive:
     url: str
     sha256: str
     licence: str
+    task: str  # that it is for
 
 
 ARCHIVES: Mapping[str, Archive] = {
+    "cifar10": Archive(
+        url="https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
+        # As recorded by TensorFlow Datasets and others, not from a download of our own.
+        sha256="c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+        licence="CIFAR-10, Alex Krizhevsky 2009; no licence is stated "
+        "(https://www.cs.toronto.edu/~kriz/cifar.html)",
+        task="cifar10",
+    ),
     "speech-commands": Archive(
         url="http://download.tensorflow.org/data/speech_commands_v0.02.tar.gz",
         # As recorded by TensorFlow Datasets and torchaudio, not from a download of our own.
         sha256="af14739ee7dc311471de98f5f9d2c9191b18aedfe957f4a6ff791c709868ff58",
         licence="Speech Commands v0.02, Pete Warden 2018 (arXiv:1804.03209), Creative Commons "
         "Attribution 4.0 (https://creativecommons.org/licenses/by/4.0/)",
+        task="kws",
     ),
 }
 

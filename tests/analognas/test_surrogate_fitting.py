@@ -55,7 +55,15 @@ def table() -> LabelTable:
                 }
             )
             labels += [
-                {"key": key, "seed": seed, "chip": chip, "t_s": t_s, "accuracy": mean - 0.01 * chip}
+                {
+                    "key": key,
+                    "seed": seed,
+                    "chip": chip,
+                    "t_s": t_s,
+                    "accuracy": mean - 0.01 * chip,
+                    "clips": 100,
+                    "sampling_sd": 0.01,
+                }
                 for chip in range(2)
                 for t_s in TIMES_S
             ]

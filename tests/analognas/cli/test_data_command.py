@@ -7,10 +7,12 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from analognas.cli.data import fetch
 from analognas.errors import UserError
+from analognas.tasks import load_task
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -49,6 +51,34 @@ def test_a_data_set_is_fetched_and_its_licence_shown(
     assert (tmp_path / "out" / "yes" / "a.wav").read_bytes() == b"sound"
 
 
+def test_fetched_cifar10_can_be_loaded(
+    address: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ANALOGNAS_CACHE", str(tmp_path / "cache"))
+    rng = np.random.default_rng(0)
+    names = [*(f"data_batch_{number}.bin" for number in range(1, 6)), "test_batch.bin"]
+    with tarfile.open(tmp_path / "cifar.tar.gz", "w:gz") as archive:
+        for name in names:
+            records = rng.integers(0, 256, (20, 3073), dtype=np.uint8)
+            records[:, 0] = np.arange(20) % 10
+            member = tarfile.TarInfo(f"cifar-10-batches-bin/{name}")
+            member.size = records.nbytes
+            archive.addfile(member, io.BytesIO(records.tobytes()))
+    fetch(
+        "cifar10",
+        out=tmp_path / "cifar10",
+        url=f"{address}/cifar.tar.gz",
+        sha256=hashlib.sha256((tmp_path / "cifar.tar.gz").read_bytes()).hexdigest(),
+    )
+    shown = capsys.readouterr().err
+    assert "no licence is stated" in shown
+    assert f"--task cifar10 --data {tmp_path / 'cifar10'}" in shown
+    assert len(load_task("cifar10", data=tmp_path / "cifar10").test) == 20
+
+
 def test_another_archive_than_the_official_one_is_refused(address: str, tmp_path: Path) -> None:
     (tmp_path / "words.tar.gz").write_bytes(b"something else")
     with pytest.raises(UserError, match="must have SHA-256 af14739e"):
@@ -56,5 +86,5 @@ def test_another_archive_than_the_official_one_is_refused(address: str, tmp_path
 
 
 def test_unknown_data_sets_are_answered_with_the_known_ones() -> None:
-    with pytest.raises(UserError, match="Choose one of: speech-commands"):
+    with pytest.raises(UserError, match="Choose one of: cifar10, speech-commands"):
         fetch("imagenet")

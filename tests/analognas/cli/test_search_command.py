@@ -37,7 +37,7 @@ def searched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
         return result(SearchConfig(task="digits"), path)
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("analognas.searching.run_search", run)
+    monkeypatch.setattr("analognas.searching.search_task", run)
     monkeypatch.setattr("analognas.searching.resume_search", resumed)
     return seen
 

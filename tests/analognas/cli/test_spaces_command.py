@@ -49,5 +49,5 @@ def test_an_unknown_space_is_answered_with_the_known_ones() -> None:
 
 
 def test_an_unknown_task_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(UserError, match=r"Unknown task 'vww'.*digits, kws"):
-        spaces(task="vww")
+    with pytest.raises(UserError, match=r"Unknown task 'chess'.*digits, imu, kws"):
+        spaces(task="chess")

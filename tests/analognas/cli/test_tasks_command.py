@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 import soundfile
 import typer
+from PIL import Image
 from typer.testing import CliRunner
 
+from analognas.cli.app import app as main_app
 from analognas.cli.tasks import tasks
 from analognas.errors import UserError
 
@@ -25,10 +27,13 @@ def test_without_a_name_all_tasks_are_listed(capsys: pytest.CaptureFixture[str])
     output = capsys.readouterr().out
     assert "spoken digits, split by recording" in output
     assert "1 x 8 x 8" in output
+    assert output.count("needs --data") == 2
 
 
 def test_the_list_is_also_json() -> None:
-    assert [task["task"] for task in json.loads(run("--json"))] == ["kws", "digits"]
+    tasks = {task["task"]: task for task in json.loads(run("--json"))}
+    assert list(tasks) == ["kws", "digits", "imu", "cifar10", "vww"]
+    assert "cifar-10-binary.tar.gz" in tasks["cifar10"]["bring"]
 
 
 def test_one_task_says_its_split_limits_and_provenance() -> None:
@@ -61,6 +66,31 @@ def test_a_folder_is_described_without_counting_silence_as_a_speaker(
     assert task["classes"] == ["yes", "zoom in", "_silence_"]
     assert task["train speakers"] == task["test speakers"] == 1
     assert "so no class for unknown words" in task["notes"][0]
+
+
+@pytest.mark.parametrize(("name", "where"), [("cifar10", "kriz/cifar.html"), ("vww", "cocodata")])
+def test_tasks_without_data_say_what_to_bring(name: str, where: str) -> None:
+    result = CliRunner().invoke(main_app, ["tasks", name])
+    assert result.exit_code == 2
+    assert "Name by --data one of" in " ".join(result.stderr.split())
+    assert where in result.stderr.replace("\n", "")
+
+
+def test_images_are_described_by_what_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANALOGNAS_CACHE", str(tmp_path / "cache"))
+    rng = np.random.default_rng(0)
+    for part, count in (("train", 5), ("test", 1)):
+        for label in ("person", "non_person"):
+            (tmp_path / "mine" / part / label).mkdir(parents=True)
+            for index in range(count):
+                image = Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8))
+                image.save(tmp_path / "mine" / part / label / f"{part}{index}.png")
+    task = json.loads(run("vww", "--data", str(tmp_path / "mine"), "--split", "images:4", "--json"))
+    assert task["data"] == "person-crops:mine"
+    assert (task["train"], task["validation"], task["test"]) == (4, 2, 2)
+    assert task["input"] == [3, 96, 96]
 
 
 def test_choices_without_a_task_are_refused() -> None:

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from analognas.searching.candidates import Candidate, Codes
+from analognas.searching.candidates import Candidate, Codes, Result, Trial
 from analognas.searching.journal import Journal
-from analognas.searching.loop import Demands, SearchLoop
+from analognas.searching.loop import SearchLoop
 from analognas.searching.objectives import OBJECTIVES, select_objectives
-from analognas.searching.samplers import SAMPLERS
-from analognas.searching.strategies import Problem
+from analognas.searching.spaces import Decoder
+from analognas.searching.strategies import STRATEGIES, Problem
+from analognas.searching.trials import InProcess
 
 GENES: Mapping[str, tuple[int | str, ...]] = {
     "depth": (1, 2, 3, 4),
@@ -41,12 +42,26 @@ class FakeArchitecture:
         return {"choices": list(self.choices)}
 
 
-def decode(codes: Codes) -> FakeArchitecture | None:
-    depth = int(codes["depth"])
-    widths = tuple(codes[f"width_{layer}"] for layer in range(1, depth + 1))
-    if widths[0] == 64 and depth == 4:
-        return None  # does not fit and cannot be shrunk
-    return FakeArchitecture((codes["kind"], codes["kernel"], *widths))
+@dataclass(frozen=True)
+class FakeSpace:
+    """Networks of one to four layers; those that are wide and deep do not fit."""
+
+    genes: Mapping[str, tuple[int | str, ...]] = field(default_factory=lambda: GENES)
+
+    def decode(
+        self, codes: Codes, fits: Callable[[Any], bool] | None = None
+    ) -> FakeArchitecture | None:
+        depth = int(codes["depth"])
+        widths = tuple(codes[f"width_{layer}"] for layer in range(1, depth + 1))
+        if widths[0] == 64 and depth == 4:
+            return None  # does not fit and cannot be shrunk
+        return FakeArchitecture((codes["kind"], codes["kernel"], *widths))
+
+    def codes(self, architecture: FakeArchitecture, /) -> dict[str, int | str]:
+        kind, kernel, *widths = architecture.choices
+        codes = {gene: values[0] for gene, values in self.genes.items()}
+        codes |= {"depth": len(widths), "kind": kind, "kernel": kernel}
+        return codes | {f"width_{layer}": width for layer, width in enumerate(widths, start=1)}
 
 
 def make_scores(arch: FakeArchitecture) -> dict[str, float]:
@@ -73,30 +88,34 @@ class FakeScorer:
 
     batches: list[list[str]] = field(default_factory=list)
 
-    def score(self, archs: Sequence[Any]) -> list[dict[str, float]]:
-        self.batches.append([arch.key for arch in archs])
-        return [make_scores(arch) for arch in archs]
+    def evaluate(self, trials: Sequence[Trial]) -> list[Result]:
+        self.batches.append([trial.arch.key for trial in trials])
+        return [Result(make_scores(trial.arch)) for trial in trials]
 
 
 @dataclass(frozen=True)
 class LoopFactory:
     """Makes search loops over the fake space."""
 
-    def __call__(self, path: Path, sampler: str = "nsga2", **changes: Any) -> SearchLoop:
-        demands = changes.get("demands", Demands())
+    space: FakeSpace = field(default_factory=FakeSpace)
+
+    def __call__(self, path: Path, strategy: str = "nsga2", **changes: Any) -> SearchLoop:
+        demands = changes.get("demands", ())
+        decoder = Decoder(FakeSpace(changes.get("genes", GENES)))
         problem = Problem(
-            genes=changes.get("genes", GENES),
+            genes=decoder.genes,
             objectives=select_objectives(changes.get("objectives", ("accuracy@1day", "energy"))),
-            constrained=demands.any,
+            constrained=bool(demands),
             population=changes.get("population", 20),
+            realise=decoder.realise,
         )
-        journal = Journal(path)
+        journal = Journal(path, ("accuracy@1day", "energy"))
         if not path.exists():
             journal.create()
         return SearchLoop(
-            strategy=SAMPLERS[sampler](problem, changes.get("seed", 0)),
-            decode=decode,  # type: ignore[arg-type]
-            scorer=changes.get("scorer", FakeScorer()),
+            strategy=STRATEGIES[strategy](problem, changes.get("seed", 0)),
+            decoder=decoder,
+            runner=InProcess(changes.get("scorer", FakeScorer()), tuple(OBJECTIVES)),
             journal=journal,
             demands=demands,
         )

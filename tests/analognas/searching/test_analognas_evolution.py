@@ -7,17 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analognas.searching.analognas_evolution import (
-    FITNESS,
-    AnalogNasEvolution,
-    gene_groups,
-    latin_hypercube,
-)
-from analognas.searching.candidates import Codes, Verdict
-from analognas.searching.config import Budget
-from analognas.searching.loop import Demands
+from analognas.searching.budget import Budget
+from analognas.searching.candidates import Codes, Proposal, Verdict
+from analognas.searching.demands import predicted_demands
 from analognas.searching.objectives import select_objectives
 from analognas.searching.strategies import Problem
+from analognas.searching.strategies.analognas_evolution import AnalogNasEvolution, gene_groups
+from analognas.searching.strategies.drawing import latin_hypercube
+
+FITNESS = "accuracy@1day"
 
 GENES: dict[str, tuple[int | str, ...]] = {
     "stages": (1, 2, 3, 4, 5),
@@ -41,14 +39,18 @@ def judge(codes: Codes, violation: float = 0.0) -> Verdict:
     return Verdict(repr(sorted(codes.items())), {FITNESS: accuracy}, violation)
 
 
+def ask(strategy: AnalogNasEvolution, batch: int, count: int) -> list[dict[str, int | str]]:
+    return [dict(proposal.codes) for proposal in strategy.ask(batch, count)]
+
+
 def differences(first: Codes, second: Codes) -> list[str]:
     return [gene for gene in GENES if first[gene] != second[gene]]
 
 
 def test_the_first_population_is_not_one_network_repeated() -> None:
-    first = evolution().ask(0, 20)
+    first = ask(evolution(), 0, 20)
     assert len({repr(codes) for codes in first}) > 15
-    first[0]["stages"] = 99  # type: ignore[index]
+    first[0]["stages"] = 99
     assert all(codes["stages"] != 99 for codes in first[1:])
 
 
@@ -94,7 +96,7 @@ def test_every_allowed_value_can_be_proposed() -> None:
     strategy = evolution()
     seen: set[tuple[str, int | str]] = set()
     for batch in range(15):
-        codes = strategy.ask(batch, 20)
+        codes = ask(strategy, batch, 20)
         seen |= {(gene, value) for proposal in codes for gene, value in proposal.items()}
         strategy.tell([judge(proposal) for proposal in codes])
     assert seen == {(gene, value) for gene, values in GENES.items() for value in values}
@@ -102,10 +104,10 @@ def test_every_allowed_value_can_be_proposed() -> None:
 
 def test_children_descend_from_the_better_half() -> None:
     strategy = evolution()
-    first = strategy.ask(0, 20)
+    first = ask(strategy, 0, 20)
     strategy.tell([judge(codes) for codes in first])
     parents = [member.codes for member in strategy.population[: len(strategy.population) // 2]]
-    for child in strategy.ask(1, 20):
+    for child in ask(strategy, 1, 20):
         assert min(len(differences(child, parent)) for parent in parents) == 1
 
 
@@ -113,7 +115,7 @@ def test_the_next_generation_is_the_best_of_parents_and_children() -> None:
     strategy = evolution()
     everyone: dict[str, float] = {}
     for batch in range(6):
-        verdicts = [judge(codes) for codes in strategy.ask(batch, 20)]
+        verdicts = [judge(codes) for codes in ask(strategy, batch, 20)]
         everyone |= {verdict.key: verdict.scores[FITNESS] for verdict in verdicts}
         strategy.tell(verdicts)
         kept = [member.verdict.scores[FITNESS] for member in strategy.population]
@@ -125,7 +127,7 @@ def test_the_best_is_the_best_ever_seen_and_not_the_last_child() -> None:
     strategy = evolution()
     best = 0.0
     for batch in range(6):
-        verdicts = [judge(codes) for codes in strategy.ask(batch, 20)]
+        verdicts = [judge(codes) for codes in ask(strategy, batch, 20)]
         best = max(best, *(verdict.scores[FITNESS] for verdict in verdicts))
         strategy.tell(verdicts)
         assert strategy.best is not None
@@ -135,7 +137,7 @@ def test_the_best_is_the_best_ever_seen_and_not_the_last_child() -> None:
 def test_the_constraint_is_checked_in_every_generation() -> None:
     strategy = evolution(constrained=True)
     for batch in range(6):
-        codes = strategy.ask(batch, 20)
+        codes = ask(strategy, batch, 20)
         # What scores best is infeasible, in all generations.
         strategy.tell([judge(c, violation=0.5 if int(c["stages"]) > 3 else 0.0) for c in codes])
         assert strategy.best is not None
@@ -147,7 +149,7 @@ def test_the_constraint_is_checked_in_every_generation() -> None:
 def test_without_any_feasible_network_it_goes_on_and_says_so() -> None:
     strategy = evolution(constrained=True)
     for batch in range(4):
-        codes = strategy.ask(batch, 20)
+        codes = ask(strategy, batch, 20)
         assert len(codes) == 20
         strategy.tell([judge(c, violation=1.0 / int(c["stages"])) for c in codes])
     assert strategy.best is None
@@ -157,9 +159,9 @@ def test_without_any_feasible_network_it_goes_on_and_says_so() -> None:
 
 def test_without_any_network_it_starts_afresh() -> None:
     strategy = evolution()
-    first = strategy.ask(0, 20)
+    first = ask(strategy, 0, 20)
     strategy.tell([None] * 20)
-    second = strategy.ask(1, 20)
+    second = ask(strategy, 1, 20)
     assert len(second) == 20
     assert second != first
 
@@ -168,9 +170,12 @@ def test_accuracy_lost_over_a_month_is_bounded_on_the_real_loop(
     make_loop: Any, tmp_path: Path
 ) -> None:
     loop = make_loop(
-        tmp_path / "journal.jsonl", "analognas", demands=Demands(max_drop=0.1), population=20
+        tmp_path / "journal.jsonl",
+        "analognas",
+        demands=predicted_demands(max_drop=0.1),
+        population=20,
     )
-    loop.run(Budget(candidates=100))
+    loop.run(Budget(evaluations=100))
     best = loop.strategy.best
     assert best.verdict.scores["drop"] <= 0.1
     feasible: Sequence[float] = [
@@ -182,11 +187,11 @@ def test_accuracy_lost_over_a_month_is_bounded_on_the_real_loop(
 def test_no_global_random_state_is_touched() -> None:
     before = np.random.get_state()[1].tolist()  # type: ignore[index]  # noqa: NPY002
     strategy = evolution()
-    strategy.tell([judge(codes) for codes in strategy.ask(0, 20)])
-    strategy.ask(1, 20)
+    strategy.tell([judge(codes) for codes in ask(strategy, 0, 20)])
+    ask(strategy, 1, 20)
     assert np.random.get_state()[1].tolist() == before  # type: ignore[index]  # noqa: NPY002
 
 
 def test_a_genotype_of_another_space_is_refused() -> None:
     with pytest.raises(ValueError, match="must have the genes"):
-        evolution().replay(0, [{"stages": 1}])
+        evolution().replay(0, [Proposal({"stages": 1})])

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from analognas.errors import UserError
-from analognas.searching.config import Budget, SearchConfig, make_config
+from analognas.searching.budget import Budget
+from analognas.searching.config import SearchConfig, make_config
 from analognas.searching.objectives import OBJECTIVES, select_objectives
-from analognas.searching.samplers import SAMPLERS
+from analognas.searching.strategies import STRATEGIES
 
 
 def test_settings_survive_the_round_trip_through_json() -> None:
@@ -30,7 +31,7 @@ def test_settings_survive_the_round_trip_through_json() -> None:
         ({"objectives": ["speed"]}, "Unknown objective 'speed'.*accuracy@1day.*parameters"),
         ({"objectives": []}, "At least one objective"),
         ({"objectives": ["drop", "drop"]}, "once"),
-        ({"budget": 0}, "number of candidates"),
+        ({"budget": 0}, "number of evaluations"),
         ({"budget": "soon"}, "minutes"),
         ({"budget": "0m"}, "minutes"),
         ({"sampler": "magic"}, "nsga2"),
@@ -67,24 +68,24 @@ def test_a_stored_configuration_names_its_format() -> None:
 
 
 def test_a_budget_is_a_number_of_networks_or_minutes() -> None:
-    assert SearchConfig(task="kws", budget=50).limit == Budget(candidates=50)
+    assert SearchConfig(task="kws", budget=50).limit == Budget(evaluations=50)
     assert SearchConfig(task="kws", budget="50").budget == 50
     assert SearchConfig(task="kws", budget="1.5m").limit == Budget(seconds=90.0)
 
 
-def test_tpe_is_capped_and_says_so() -> None:
+def test_is_capped_and_says_so() -> None:
     many = SearchConfig(task="kws", sampler="tpe", budget=2000)
-    assert many.limit == Budget(candidates=300)
-    assert many.tpe_is_capped
+    assert many.limit == Budget(evaluations=300)
+    assert many.is_capped
     timed = SearchConfig(task="kws", sampler="tpe", budget="5m")
-    assert timed.limit == Budget(candidates=300, seconds=300.0)
-    assert not SearchConfig(task="kws", sampler="tpe", budget=100).tpe_is_capped
-    assert not SearchConfig(task="kws", budget=2000).tpe_is_capped
+    assert timed.limit == Budget(evaluations=300, seconds=300.0)
+    assert not SearchConfig(task="kws", sampler="tpe", budget=100).is_capped
+    assert not SearchConfig(task="kws", budget=2000).is_capped
 
 
 def test_every_sampler_of_the_settings_exists() -> None:
-    for name in SAMPLERS:
-        assert SearchConfig(task="kws", sampler=name).sampler == name  # type: ignore[arg-type]
+    for name in STRATEGIES:
+        assert SearchConfig(task="kws", sampler=name).sampler == name
 
 
 def test_every_objective_says_direction_unit_and_origin() -> None:

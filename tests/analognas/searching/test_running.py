@@ -21,7 +21,7 @@ from analognas.searching import (
     SearchConfig,
     read_front,
     resume_search,
-    run_search,
+    search_task,
 )
 from analognas.searching.planning import plan_search
 from analognas.searching.run_directory import default_directory, locked
@@ -96,7 +96,7 @@ def config(surrogate_path: str) -> SearchConfig:
 @pytest.fixture(scope="session")
 def finished_run(surrogate_path: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("runs") / "digits"
-    run_search(
+    search_task(
         SearchConfig(
             task="digits",
             space="conv",
@@ -179,7 +179,7 @@ def test_an_interrupted_search_loses_nothing_and_ends_the_same(
 ) -> None:
     path = tmp_path / "digits"
     with pytest.raises(KeyboardInterrupt, match=f"analognas resume {path}"):
-        run_search(config, path, StopAfter(networks, KeyboardInterrupt()))
+        search_task(config, path, StopAfter(networks, KeyboardInterrupt()))
     assert read_front(RunDirectory(path))
     assert (path / "front.csv").exists()
     assert (path / "study.db").exists()
@@ -205,14 +205,14 @@ def test_a_full_disk_is_a_failed_run_that_can_be_resumed(
 ) -> None:
     full = OSError(errno.ENOSPC, "No space left on device")
     with pytest.raises(RunFailed, match=r"No space left.*analognas resume"):
-        run_search(config, tmp_path / "run", StopAfter(20, full))
+        search_task(config, tmp_path / "run", StopAfter(20, full))
     assert resume_search(tmp_path / "run").networks == 45
 
 
 def test_an_existing_run_is_never_overwritten(config: SearchConfig, finished_run: Path) -> None:
     before = {path: path.read_bytes() for path in finished_run.iterdir()}
     with pytest.raises(UserError, match=r"holds a run already.*analognas resume"):
-        run_search(config, finished_run)
+        search_task(config, finished_run)
     assert {path: path.read_bytes() for path in finished_run.iterdir()} == before
 
 
@@ -221,15 +221,15 @@ def test_a_folder_with_other_content_or_a_file_is_left_alone(
 ) -> None:
     (tmp_path / "note.txt").write_text("mine")
     with pytest.raises(UserError, match="not empty"):
-        run_search(config, tmp_path)
+        search_task(config, tmp_path)
     with pytest.raises(UserError, match="is a file"):
-        run_search(config, tmp_path / "note.txt")
+        search_task(config, tmp_path / "note.txt")
     assert [entry.name for entry in tmp_path.iterdir()] == ["note.txt"]
 
 
 def test_bad_settings_leave_no_folder_behind(config: SearchConfig, tmp_path: Path) -> None:
     for change, words in (
-        ({"task": "chess"}, "digits, kws"),
+        ({"task": "chess"}, "digits, .*kws"),
         ({"space": "huge"}, "conv"),
         ({"chip": "potato"}, "hermes"),
         ({"hardware": "vacuum"}, "hermes_one_cell, ideal, pcm_2019"),
@@ -237,7 +237,7 @@ def test_bad_settings_leave_no_folder_behind(config: SearchConfig, tmp_path: Pat
         ({"surrogate": "oracle"}, "no surrogate 'oracle'"),
     ):
         with pytest.raises(UserError, match=words):
-            run_search(replace(config, **change), tmp_path / "run")
+            search_task(replace(config, **change), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
@@ -245,7 +245,7 @@ def test_impossible_limits_name_the_tightest_and_the_nearest_feasible_value(
     config: SearchConfig, tmp_path: Path
 ) -> None:
     with pytest.raises(UserError, match=r"tightest is `max_parameters = 20`.*at least \d+"):
-        run_search(replace(config, max_parameters=20), tmp_path / "run")
+        search_task(replace(config, max_parameters=20), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
@@ -253,7 +253,7 @@ def test_an_accuracy_out_of_reach_says_what_is_reachable(
     config: SearchConfig, tmp_path: Path
 ) -> None:
     with pytest.raises(UserError, match=r"best predicted accuracy after one day is 0\.\d+"):
-        run_search(replace(config, min_accuracy=0.999), tmp_path / "run")
+        search_task(replace(config, min_accuracy=0.999), tmp_path / "run")
     assert (tmp_path / "run" / "front.csv").exists()
 
 
@@ -261,7 +261,7 @@ def test_limits_and_demands_hold_on_the_whole_front(config: SearchConfig, tmp_pa
     limited = replace(
         config, max_cores=9, max_parameters=30_000, max_energy_nJ=2_000.0, min_accuracy=0.4
     )
-    result = run_search(limited, tmp_path / "run")
+    result = search_task(limited, tmp_path / "run")
     batches = RunDirectory(tmp_path / "run").journal.read()
     for candidate in (one for batch in batches for one in batch.candidates):
         assert candidate.scores["cores"] <= 9
@@ -272,7 +272,7 @@ def test_limits_and_demands_hold_on_the_whole_front(config: SearchConfig, tmp_pa
 
 def test_a_run_in_use_is_refused(finished_run: Path) -> None:
     with (
-        locked(RunDirectory(finished_run)),
+        locked(finished_run),
         pytest.raises(UserError, match=r"in use by another process \(\d+\)"),
     ):
         resume_search(finished_run)
@@ -317,7 +317,7 @@ def test_a_changed_surrogate_is_refused_on_resume(
     own = tmp_path / "own.json"
     own.write_text(Path(surrogate_path).read_text())
     with pytest.raises(KeyboardInterrupt):
-        run_search(
+        search_task(
             replace(config, surrogate=str(own)),
             tmp_path / "run",
             StopAfter(20, KeyboardInterrupt()),
@@ -334,7 +334,7 @@ def test_hardware_files_may_disappear_after_the_start(config: SearchConfig, tmp_
     hardware.write_text(HERMES_DEFAULT.to_toml())
     changed = replace(config, hardware=str(hardware), overrides={"converters.adc_bits": "6"})
     with pytest.raises(KeyboardInterrupt):
-        run_search(changed, tmp_path / "run", StopAfter(20, KeyboardInterrupt()))
+        search_task(changed, tmp_path / "run", StopAfter(20, KeyboardInterrupt()))
     hardware.unlink()
     result = resume_search(tmp_path / "run")
     assert any("for hardware hermes" in warning for warning in result.warnings)
@@ -363,7 +363,7 @@ def test_a_batch_scores_like_single_networks(config: SearchConfig) -> None:
     together = setup.scorer.score(archs)
     for arch, row in zip(archs, together, strict=True):
         assert setup.scorer.score([arch]) == [row]
-        assert list(row) == list(OBJECTIVES)
+        assert list(row) == list(setup.scorer.metrics)
         assert row["drop"] == row["accuracy@1s"] - row["accuracy@1month"]
         assert 0.0 <= row["accuracy-low@1day"] <= row["accuracy@1day"] <= 1.0
         intervals = setup.scorer.intervals(arch)
@@ -377,7 +377,7 @@ def test_a_live_storage_gets_every_network_once_also_after_a_resume(
     url = f"sqlite:///{tmp_path / 'live.db'}"
     live = replace(config, storage=url, budget=20, population=5)
     with pytest.raises(KeyboardInterrupt):
-        run_search(live, tmp_path / "run", StopAfter(8, KeyboardInterrupt()))
+        search_task(live, tmp_path / "run", StopAfter(8, KeyboardInterrupt()))
     result = resume_search(tmp_path / "run")
     storage = optuna.storages.RDBStorage(url)
     keys = [
@@ -391,7 +391,7 @@ def test_a_live_storage_gets_every_network_once_also_after_a_resume(
 
 def test_an_unusable_storage_is_an_error_of_the_user(config: SearchConfig, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="storage"):
-        run_search(replace(config, storage="nonsense://x"), tmp_path / "run")
+        search_task(replace(config, storage="nonsense://x"), tmp_path / "run")
 
 
 def test_the_winners_of_the_front_are_trained_with_their_predictions(
@@ -407,7 +407,7 @@ def test_the_winners_of_the_front_are_trained_with_their_predictions(
 
     monkeypatch.setattr("analognas.deployment.winners.deploy_winners", deploy)
     monkeypatch.setattr("analognas.reporting.write_report", lambda path: seen.update(report=path))
-    result = run_search(replace(config, winners=3, baselines=True), tmp_path / "run")
+    result = search_task(replace(config, winners=3, baselines=True), tmp_path / "run")
     assert [pick.architecture.key for pick in seen["picks"]] == [w.key for w in result.winners]
     assert len(result.bundles) == len(result.winners) == min(3, len(result.front))
     first = seen["picks"][0]

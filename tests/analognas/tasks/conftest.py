@@ -1,14 +1,18 @@
-"""Small folders of made-up recordings."""
+"""Small folders of made-up recordings and images."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+import io
+import zipfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from PIL import Image
 
 MakeFolder = Callable[..., Path]
+MakeImages = Callable[..., Path]
 
 
 @pytest.fixture(autouse=True)
@@ -57,5 +61,49 @@ def make_folder(tmp_path: Path) -> MakeFolder:
             file = f"_background_noise_/{index}.wav"
             soundfile.write(root / file, noise(file, seconds), 16_000)
         return root
+
+    return make
+
+
+def pixels_of(name: str, side: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    """Return RGB pixels `(side, side, 3)` that belong to `name` alone."""
+    seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4])
+    return np.random.default_rng(seed).integers(0, 256, (side, side, 3), dtype=np.uint8)
+
+
+def image_bytes(name: str, side: int) -> bytes:
+    """Return a PNG or JPEG file, as the name says."""
+    file = io.BytesIO()
+    kind = "PNG" if name.endswith(".png") else "JPEG"
+    Image.fromarray(pixels_of(name, side)).save(file, kind)
+    return file.getvalue()
+
+
+@pytest.fixture
+def make_images(tmp_path: Path) -> MakeImages:
+    """Write a folder, or a zip archive, of images that follow from their names.
+
+    The folder `wrapper/` around all of them makes no difference.
+    """
+
+    def make(
+        names: Iterable[str],
+        *,
+        side: int = 32,
+        name: str = "pictures",
+        others: Mapping[str, bytes] | None = None,
+    ) -> Path:
+        target = tmp_path / name
+        contents = {file: image_bytes(file.removeprefix("wrapper/"), side) for file in names}
+        contents |= dict(others or {})
+        if target.suffix == ".zip":
+            with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+                for file, content in contents.items():
+                    archive.writestr(file, content)
+            return target
+        for file, content in contents.items():
+            (target / file).parent.mkdir(parents=True, exist_ok=True)
+            (target / file).write_bytes(content)
+        return target
 
     return make

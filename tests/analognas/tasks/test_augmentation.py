@@ -1,6 +1,6 @@
 import torch
 
-from analognas.tasks.augmentation import RandomShift, ShiftAndMask
+from analognas.tasks.augmentation import RandomShift, ShiftAndFlip, ShiftAndMask
 
 
 def generator(device: torch.device, seed: int = 0) -> torch.Generator:
@@ -64,3 +64,21 @@ def test_masks_come_after_the_shift(device: torch.device) -> None:
     shifted = shift(inputs, generator(device, 4))
     assert torch.equal(masked[masked != 0], shifted[masked != 0])
     assert not torch.equal(masked, shifted)
+
+
+def test_half_of_the_inputs_are_mirrored_from_left_to_right(device: torch.device) -> None:
+    inputs = torch.arange(1.0, 4.0, device=device).expand(400, 2, 3, 3)
+    changed = ShiftAndFlip(RandomShift(0, 0))(inputs, generator(device))
+    rows = [tuple(image[0, 0].tolist()) for image in changed]
+    assert set(rows) == {(1, 2, 3), (3, 2, 1)}
+    assert 150 < rows.count((3, 2, 1)) < 250
+    assert torch.equal(changed[:, :1].expand_as(changed), changed)  # channels stay together
+
+
+def test_mirrored_inputs_are_shifted_too(device: torch.device) -> None:
+    inputs = torch.zeros(400, 1, 3, 3, device=device)
+    inputs[:, :, 1, 0] = 1.0
+    changed = ShiftAndFlip(RandomShift(height=1, width=0))(inputs, generator(device))
+    assert {tuple(place) for place in changed[:, 0].nonzero()[:, 1:].tolist()} == {
+        (row, column) for row in range(3) for column in (0, 2)
+    }

@@ -92,7 +92,7 @@ def server() -> Iterator[Server]:
 
 
 def archive_of(server: Server) -> Archive:
-    return Archive(server.url, hashlib.sha256(server.content).hexdigest(), "no licence")
+    return Archive(server.url, hashlib.sha256(server.content).hexdigest(), "no licence", "kws")
 
 
 def assert_nothing_left(folder: Path) -> None:
@@ -160,7 +160,7 @@ def test_a_checked_archive_is_not_downloaded_again(server: Server, tmp_path: Pat
 
 def test_a_wrong_hash_is_refused_and_the_file_deleted(server: Server, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=rf"must have SHA-256 {'0' * 64}, but {server.url} gave"):
-        fetch(Archive(server.url, "0" * 64, ""), tmp_path / "words")
+        fetch(Archive(server.url, "0" * 64, "", "kws"), tmp_path / "words")
     assert_nothing_left(tmp_path)
 
 
@@ -174,7 +174,7 @@ def test_a_dead_server_is_named_and_the_partial_file_kept(server: Server, tmp_pa
 
 def test_nobody_at_the_address_is_said(tmp_path: Path) -> None:
     with pytest.raises(RunFailed, match="could not be downloaded"):
-        fetch(Archive("http://127.0.0.1:9/data.tar.gz", "", ""), tmp_path / "words")
+        fetch(Archive("http://127.0.0.1:9/data.tar.gz", "", "", "kws"), tmp_path / "words")
 
 
 def test_an_answer_of_the_server_is_said(server: Server, tmp_path: Path) -> None:
@@ -227,7 +227,7 @@ def test_an_existing_folder_is_never_touched(server: Server, tmp_path: Path) -> 
 
 def test_only_web_addresses_are_opened(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="must begin with http"):
-        fetch(Archive("file:///etc/passwd", "", ""), tmp_path / "words")
+        fetch(Archive("file:///etc/passwd", "", "", "kws"), tmp_path / "words")
 
 
 def test_a_disk_that_is_too_small_is_noticed_first(

@@ -3,9 +3,10 @@
 Benmeziane et al., "AnalogNAS: A Neural Network Design Framework for Accurate Inference with Analog
 In-Memory Computing", IEEE EDGE 2023 (arXiv:2305.10459): a population of 200 starts as a Latin
 hypercube; the better half is kept and mutated in depth, in width and in everything else; the next
-population is the best of the union of parents and children. One objective, the accuracy after one
-day; the number of parameters is bounded when a network is made, the accuracy lost between 1 s and
-1 month (the paper's AVM) is checked for every network of every generation.
+population is the best of the union of parents and children. One objective, in the paper the
+accuracy after one day, here the first of the search; the number of parameters is bounded when a
+network is made, the accuracy lost between 1 s and 1 month (the paper's AVM) is checked for every
+network of every generation.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analognas.searching.candidates import Codes, Verdict
-from analognas.searching.strategies import Genes, Problem, batch_generator, check_codes
+from analognas.searching.candidates import Codes, Proposal, Verdict
+from analognas.searching.spaces import Genes
+from analognas.searching.strategies.base import Problem, batch_generator, check_proposals
+from analognas.searching.strategies.drawing import latin_hypercube, other_values
 
 POPULATION = 200
-FITNESS = "accuracy@1day"
-LARGEST_DROP = 0.10  # T_AVM of the published code, used unless the search sets its own
 
 DEPTH_WORDS = ("depth", "blocks", "stages", "repeats")
 WIDTH_WORDS = ("width", "branches", "widening", "channels", "filters")
@@ -28,16 +29,16 @@ WIDTH_WORDS = ("width", "branches", "widening", "channels", "filters")
 
 @dataclass(frozen=True)
 class Member:
-    """A genotype with its verdict."""
+    """A genotype with its verdict; `fitness` is its first objective, larger is better."""
 
     codes: Codes
     verdict: Verdict
+    fitness: float
 
     @property
     def rank(self) -> tuple[float, float]:
         """Larger is better: feasible members by fitness, infeasible ones below by violation."""
-        violation = max(self.verdict.violation, 0.0)
-        return (-violation, self.verdict.scores[FITNESS])
+        return (-max(self.verdict.violation, 0.0), self.fitness)
 
 
 class AnalogNasEvolution:
@@ -45,6 +46,7 @@ class AnalogNasEvolution:
 
     def __init__(self, problem: Problem, seed: int) -> None:
         self._genes = problem.genes
+        self._objective = problem.objectives[0]
         self._groups = gene_groups(problem.genes)
         self._size = problem.population or POPULATION
         self._seed = seed
@@ -66,9 +68,9 @@ class AnalogNasEvolution:
         best = self._population[0] if self._population else None
         return best if best is not None and best.verdict.violation <= 0 else None
 
-    def ask(self, batch: int, count: int) -> list[Codes]:
+    def ask(self, batch: int, count: int) -> list[Proposal]:
         rng = batch_generator(self._seed, "evolution", batch)
-        if self._population:
+        if self._population and self._groups:
             parents = self._population[: max(1, len(self._population) // 2)]
             kinds = list(self._groups)
             # Every parent in turn, every kind of mutation in turn: no parent is left out.
@@ -82,17 +84,21 @@ class AnalogNasEvolution:
             ]
         else:
             self._asked = latin_hypercube(self._genes, count, rng)
-        return [dict(codes) for codes in self._asked]
+        return [Proposal(dict(codes)) for codes in self._asked]
 
-    def replay(self, batch: int, codes: Sequence[Codes]) -> None:
-        check_codes(self._genes, codes)
-        self._asked = [dict(proposal) for proposal in codes]
+    def replay(self, batch: int, proposals: Sequence[Proposal]) -> None:
+        check_proposals(self._genes, proposals)
+        self._asked = [dict(proposal.codes) for proposal in proposals]
 
     def tell(self, verdicts: Sequence[Verdict | None]) -> None:
         children = [
-            Member(codes, verdict)
+            Member(
+                codes,
+                verdict,
+                self._objective.sign * verdict.scores[self._objective.name],
+            )
             for codes, verdict in zip(self._asked, verdicts, strict=False)
-            if verdict is not None
+            if verdict is not None and not verdict.failed
         ]
         union = {member.verdict.key: member for member in (*children, *self._population)}
         self._population = sorted(
@@ -107,13 +113,8 @@ class AnalogNasEvolution:
         """
         genes = self._groups[kind]
         gene = genes[int(rng.integers(len(genes)))]
-        values = self._genes[gene]
-        position = values.index(codes[gene])
-        if all(isinstance(value, int) for value in values):
-            steps = [near for near in (position - 1, position + 1) if 0 <= near < len(values)]
-        else:
-            steps = [other for other in range(len(values)) if other != position]
-        return {**codes, gene: values[steps[int(rng.integers(len(steps)))]]}
+        near = other_values(self._genes[gene], codes[gene])
+        return {**codes, gene: near[int(rng.integers(len(near)))]}
 
 
 def gene_groups(genes: Genes) -> dict[str, tuple[str, ...]]:
@@ -129,17 +130,3 @@ def gene_groups(genes: Genes) -> dict[str, tuple[str, ...]]:
         else:
             groups["other"].append(gene)
     return {kind: tuple(names) for kind, names in groups.items() if names}
-
-
-def latin_hypercube(genes: Genes, count: int, rng: np.random.Generator) -> list[Codes]:
-    """Draw `count` genotypes so that every allowed value of every gene is used equally often.
-
-    Each gene's axis is cut into `count` strata, every stratum is used once, and the strata of
-    different genes are combined at random. Both ends of every range are reached.
-    """
-    columns: dict[str, list[int | str]] = {}
-    for gene, values in genes.items():
-        strata = rng.permutation(count)
-        positions = (strata + rng.random(count)) / count * len(values)
-        columns[gene] = [values[min(int(position), len(values) - 1)] for position in positions]
-    return [{gene: column[row] for gene, column in columns.items()} for row in range(count)]

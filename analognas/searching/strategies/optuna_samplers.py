@@ -5,28 +5,29 @@ from __future__ import annotations
 import contextlib
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 from optuna.exceptions import ExperimentalWarning
-from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
+from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, TPESampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from analognas.searching.candidates import Codes, Verdict
-from analognas.searching.strategies import Genes, Problem, batch_seed, check_codes
+from analognas.searching.candidates import Codes, Proposal, Verdict
+from analognas.searching.spaces import Genes
+from analognas.searching.strategies.base import Problem, batch_seed, check_proposals
 
 NSGA2_POPULATION = 50
 # Half of the genes of a network play no part in it; with the usual one mutation a child most
 # proposals of a converged population would be networks that are known already.
 MUTATED_GENES = 8.0
 LARGEST_MUTATED_SHARE = 0.2
-BATCH_SIZE = 50
 TPE_STARTUP_TRIALS = 50
 TPE_BATCH_SIZE = 10
+GP_STARTUP_TRIALS = 20
 CONSTRAINT = "violation"
 
 MakeSampler = Callable[[int], BaseSampler]  # seed -> sampler
@@ -37,11 +38,18 @@ class OptunaStrategy:
 
     Optuna stores no sampler state, so there is none: each batch gets a new sampler, seeded by
     (seed, batch). What else a sampler keeps (generations, parents) lies in the study, and `replay`
-    rebuilds the study through the same calls that built it.
+    rebuilds the study through the same calls that built it. With `ordered`, genes of numbers are
+    told as positions in their values, for samplers that can use that some are nearer than others.
     """
 
     def __init__(
-        self, problem: Problem, seed: int, *, make_sampler: MakeSampler, batch_size: int
+        self,
+        problem: Problem,
+        seed: int,
+        *,
+        make_sampler: MakeSampler,
+        batch_size: int,
+        ordered: bool = False,
     ) -> None:
         self._constrained = problem.constrained
         self._objectives = [objective.name for objective in problem.objectives]
@@ -49,7 +57,11 @@ class OptunaStrategy:
         self._make_sampler = make_sampler
         self._batch_size = batch_size
         self._genes = problem.genes
-        self._distributions = distributions(problem.genes)
+        numbers = [gene for gene, values in problem.genes.items() if isinstance(values[0], int)]
+        self._positions = frozenset(numbers if ordered else ())
+        self._distributions = distributions(problem.genes) | {
+            gene: IntDistribution(0, len(problem.genes[gene]) - 1) for gene in self._positions
+        }
         self._asked: list[Trial] = []
         self._told: set[str] = set()
         with quiet():
@@ -62,24 +74,37 @@ class OptunaStrategy:
     def batch_size(self) -> int:
         return self._batch_size
 
-    def ask(self, batch: int, count: int) -> list[Codes]:
+    def ask(self, batch: int, count: int) -> list[Proposal]:
         self._study.sampler = self._make_sampler(batch_seed(self._seed, "batch", batch))
-        self._asked = [self._study.ask(self._distributions) for _ in range(count)]
-        return [dict(trial.params) for trial in self._asked]
+        with quiet():
+            self._asked = [self._study.ask(self._distributions) for _ in range(count)]
+        return [Proposal(self._codes(trial.params)) for trial in self._asked]
 
-    def replay(self, batch: int, codes: Sequence[Codes]) -> None:
-        check_codes(self._genes, codes)
-        for proposal in codes:
-            self._study.enqueue_trial(dict(proposal))
-        self.ask(batch, len(codes))
+    def replay(self, batch: int, proposals: Sequence[Proposal]) -> None:
+        check_proposals(self._genes, proposals)
+        for proposal in proposals:
+            self._study.enqueue_trial(self._params(proposal.codes))
+        self.ask(batch, len(proposals))
         for trial in self._asked:
             # Optuna draws lazily and a given trial draws nothing; only a draw makes NSGA-II note
             # the trial's generation and its parents.
             _ = trial.relative_params
 
+    def _codes(self, params: Mapping[str, Any]) -> dict[str, int | str]:
+        return {
+            gene: values[params[gene]] if gene in self._positions else params[gene]
+            for gene, values in self._genes.items()
+        }
+
+    def _params(self, codes: Codes) -> dict[str, int | str]:
+        return {
+            gene: values.index(codes[gene]) if gene in self._positions else codes[gene]
+            for gene, values in self._genes.items()
+        }
+
     def tell(self, verdicts: Sequence[Verdict | None]) -> None:
         for trial, verdict in zip(self._asked, verdicts, strict=False):
-            if verdict is None or verdict.key in self._told:
+            if verdict is None or verdict.failed or verdict.key in self._told:
                 # A network that is there already must not fill the population with copies.
                 self._study.tell(trial, state=TrialState.FAIL)
                 continue
@@ -105,8 +130,8 @@ class FixedSpaceNSGAII(NSGAIISampler):
         return self._fixed_space
 
 
-def nsga2(problem: Problem, seed: int) -> OptunaStrategy:
-    """NSGA-II (Deb et al. 2002), one generation a batch."""
+def optuna_nsga2(problem: Problem, seed: int) -> OptunaStrategy:
+    """NSGA-II as Optuna has it, one generation a batch; slow beyond a few thousand networks."""
     population = problem.population or NSGA2_POPULATION
     return OptunaStrategy(
         problem,
@@ -138,11 +163,17 @@ def make_tpe(startup_trials: int, seed: int) -> TPESampler:
         return TPESampler(n_startup_trials=startup_trials, multivariate=True, seed=seed)
 
 
-def random_search(problem: Problem, seed: int) -> OptunaStrategy:
-    """Independent uniform draws of every gene: the baseline every search must beat."""
-    return OptunaStrategy(
-        problem, seed, make_sampler=lambda seed: RandomSampler(seed=seed), batch_size=BATCH_SIZE
-    )
+def gp(problem: Problem, seed: int) -> OptunaStrategy:
+    """A Gaussian process and expected improvement (of the hypervolume), one proposal at a time."""
+    return OptunaStrategy(problem, seed, make_sampler=make_gp, batch_size=1, ordered=True)
+
+
+def make_gp(seed: int) -> GPSampler:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        return GPSampler(
+            n_startup_trials=GP_STARTUP_TRIALS, seed=seed, deterministic_objective=True
+        )
 
 
 def distributions(genes: Genes) -> dict[str, BaseDistribution]:

@@ -1,0 +1,42 @@
+"""When a search ends."""
+
+from __future__ import annotations
+
+import re
+
+from pydantic.dataclasses import dataclass
+
+from analognas.errors import UserError
+
+UNIT_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+@dataclass(frozen=True)
+class Budget:
+    """So many evaluations or seconds, whichever ends first; None is no limit.
+
+    An evaluation at a fidelity of 0.25 counts as a quarter. Seconds are those that the evaluator
+    charges, and if it charges none, those that have passed.
+    """
+
+    evaluations: float | None = None
+    seconds: float | None = None
+
+
+def parse_budget(budget: int | str | Budget) -> Budget:
+    """Read `2000` as evaluations, `"10m"`, `"90s"` or `"2h"` as time."""
+    if isinstance(budget, Budget):
+        limits = [limit for limit in (budget.evaluations, budget.seconds) if limit is not None]
+        if not limits or min(limits) <= 0:
+            raise UserError(f"A budget must have a positive limit, but got {budget}.")
+        return budget
+    text = str(budget)
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text)
+    if match and float(match[1]) > 0:
+        return Budget(seconds=UNIT_SECONDS[match[2]] * float(match[1]))
+    if text.isdigit() and int(text) > 0:
+        return Budget(evaluations=int(text))
+    raise UserError(
+        "The budget must be a number of evaluations (2000) or a time in minutes (10m), seconds "
+        f"(90s) or hours (2h), but got {text!r}."
+    )
