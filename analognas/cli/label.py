@@ -18,9 +18,7 @@ def label(
         Path | None, typer.Option(help="The data, folder or archive; see `analognas tasks NAME`.")
     ] = None,
     words: Annotated[str | None, typer.Option(help="Keywords in --data, comma-separated.")] = None,
-    split: Annotated[
-        str | None, typer.Option(help="How the data are cut; see `tasks`.")
-    ] = None,
+    split: Annotated[str | None, typer.Option(help="How the data are cut; see `tasks`.")] = None,
     space: Annotated[str, typer.Option(help="Search space to sample from.")] = "tinyml",
     networks: Annotated[int, typer.Option(help="How many different networks.")] = 120,
     replicated: Annotated[
