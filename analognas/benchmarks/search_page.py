@@ -63,8 +63,14 @@ class SearchReport:
         table = NO_TABLE if self.table is None else table_verdict(self.table)
         if self.training is None:
             return [table, NO_TRAINING]
-        behind = training_losses(self.training)
-        return [table, f"End to end, others are ahead of ours in {len(behind)} comparisons."]
+        if not self.training.intervals:
+            return [table, "End to end there is nothing to compare yet."]
+        behind, all_of_them = training_losses(self.training), len(self.training.intervals)
+        return [
+            table,
+            f"End to end, others are ahead of ours in {len(behind)} of {all_of_them} "
+            "comparisons, on average over few seeds.",
+        ]
 
 
 def tables(report: SearchReport) -> list[Table]:

@@ -23,7 +23,7 @@ from analognas.benchmarks.search_training_jobs import (
     Effort,
     TrainingJob,
     chip_and_hardware,
-    path_of,
+    is_finished,
 )
 from analognas.benchmarks.search_training_page import training_frame
 from analognas.benchmarks.search_training_report import TrainingReport, training_report
@@ -128,7 +128,7 @@ def _train(
     config: SearchBenchConfig, jobs: Sequence[TrainingJob], progress: Progress | None
 ) -> None:
     """Do what is not finished, seed by seed, so that all methods advance together."""
-    todo = [job for job in jobs if not path_of(job).exists()]
+    todo = [job for job in jobs if not is_finished(job)]
     done = [0] * len(todo)
     finished = 100 * (len(jobs) - len(todo))
 

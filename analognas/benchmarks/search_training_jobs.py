@@ -160,6 +160,12 @@ def read_training_run(job: TrainingJob) -> TrainingRun | None:
         ) from error
 
 
+def is_finished(job: TrainingJob) -> bool:
+    """Whether a job needs no more work; one that failed is tried again, its trainings are kept."""
+    run = read_training_run(job)
+    return run is not None and run.failure is None
+
+
 def chip_and_hardware() -> tuple[ChipSpec, Hardware]:
     """What all networks are placed on, and what they feel."""
     chip = load_chip(CHIP)

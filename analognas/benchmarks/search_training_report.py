@@ -169,7 +169,7 @@ def _intervals(scores: Sequence[TrainingScore]) -> list[PairedInterval]:
             for other in CONTESTANTS:
                 ours, theirs = by_method.get(method, {}), by_method.get(other, {})
                 seeds = sorted(ours.keys() & theirs.keys())
-                if other == method or len(seeds) < 2:
+                if len(seeds) < 2 or other in (method, GUIDED):
                     continue
                 found.append(
                     paired_interval(
