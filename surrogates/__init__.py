@@ -1,9 +1,10 @@
 """Surrogates: predict accuracy under analog noise from tables of features."""
 
+from analognas.surrogates.adaptation import AdaptedSurrogate
 from analognas.surrogates.base import Prediction, Surrogate
 from analognas.surrogates.evaluation import SurrogateEvaluation, evaluate_surrogates
 from analognas.surrogates.feature_table import rows_of, with_times
-from analognas.surrogates.label_table import LabelDescription, LabelTable
+from analognas.surrogates.label_table import NOMINAL, LabelDescription, LabelTable
 from analognas.surrogates.metrics import (
     coverage,
     kendall_tau_b,
@@ -26,7 +27,9 @@ from analognas.surrogates.xgboost_trees import TreeSettings, XGBoostSurrogate
 __all__ = [
     "FITTED",
     "LABEL_SETS",
+    "NOMINAL",
     "SURROGATES",
+    "AdaptedSurrogate",
     "LabelDescription",
     "LabelTable",
     "NoiseCeiling",

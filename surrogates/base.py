@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analognas.surrogates.label_table import LabelDescription
+from analognas.surrogates.regions import Ranges
 
 FloatArray: TypeAlias = NDArray[np.float64]
 T = TypeVar("T")
@@ -18,18 +19,21 @@ DEFAULT_LEVEL = 0.8
 
 @dataclass(frozen=True)
 class Prediction:
-    """Predicted accuracy (fractions) of `N` rows, each a network at a time.
+    """Predicted accuracy (fractions) of `N` rows, each a network on a hardware at a time.
 
-    `lower` to `upper` is the calibrated band: at the level asked for, that share of new networks,
-    trained once, lies within it at every predicted time. `rank_score` orders networks at the same
-    time, higher is better; it is not an accuracy.
+    `lower` to `upper` is the calibrated band: a new network, trained once, on hardware like that of
+    the labels, lies within it at every time with the probability asked for. Where `beyond` is true
+    hardware or size lie outside of what was learned from: the band is wider there, and a guess.
+    `rank_score` orders networks on the same hardware at the same time, higher is better; it is not
+    an accuracy.
     """
 
     mean: FloatArray  # (N,), over simulated chips
     lower: FloatArray  # (N,)
     upper: FloatArray  # (N,)
-    quantile_05: FloatArray | None  # (N,), 5 % quantile over simulated chips
-    rank_score: FloatArray | None  # (N,)
+    quantile_05: FloatArray  # (N,), 5 % quantile over simulated chips
+    rank_score: FloatArray  # (N,)
+    beyond: NDArray[np.bool_]  # (N,)
 
 
 class Surrogate(Protocol):
@@ -43,6 +47,10 @@ class Surrogate(Protocol):
     def description(self) -> LabelDescription | None:
         """The labels it was fitted on."""
 
+    @property
+    def ranges(self) -> Ranges | None:
+        """From where to where hardware and sizes reach in them."""
+
     def fit(
         self,
         features: pd.DataFrame,
@@ -53,7 +61,8 @@ class Surrogate(Protocol):
         """Learn from labelled networks and calibrate the intervals by network.
 
         Args:
-            features: One row per network and time; numeric columns, `log10_t_s` among them.
+            features: One row per network, hardware and time; numeric columns, `log10_t_s` among
+                them. The columns of the hardware are those that begin with `hardware_`.
             targets: The same rows in the same order, columns as `LabelTable.targets` gives them.
             description: Where the labels come from; stored with the model.
         """

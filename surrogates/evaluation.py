@@ -1,190 +1,219 @@
-"""How good a surrogate is on networks it never saw, beside baselines and the noise ceiling.
+"""How good a surrogate is on networks and hardware it never saw, beside baselines and ceilings.
 
-The networks of a label table are split five ways by their key. Surrogates learn from labels
-averaged over seeds and are judged against one label per network, that of its first seed. The noise
-ceiling is what an oracle would reach against such labels.
+Surrogates learn from labels averaged over seeds and are judged against one label per network and
+hardware, that of its first seed. The noise ceiling is what an oracle would reach against such
+labels. Every split is fitted by itself (`predict_split`); what comes out can be kept.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
-from analognas.surrogates.base import Prediction, Surrogate
-from analognas.surrogates.feature_table import rows_of
-from analognas.surrogates.folds import fold_of_rows
+from analognas.surrogates.base import Surrogate
 from analognas.surrogates.label_table import LabelDescription, LabelTable
-from analognas.surrogates.metrics import (
-    coverage,
-    kendall_tau_b,
-    mean_absolute_error,
-    regret_best_of_ten,
-    rmse,
-    spearman,
-    tau_top_quarter,
-)
-from analognas.surrogates.noise_ceiling import NoiseCeiling, estimate_noise_ceiling
 from analognas.surrogates.registry import SURROGATES
+from analognas.surrogates.scoring import LEVELS, Ceilings, score_predictions
+from analognas.surrogates.splits import (
+    FOLDS,
+    UNSEEN_HARDWARE,
+    Split,
+    largest_split,
+    learning_splits,
+    network_splits,
+    region_splits,
+)
+from analognas.surrogates.xgboost_trees import TreeSettings, XGBoostSurrogate
 
-FOLDS = 5
-LEVELS = (0.5, 0.8, 0.95)
+MAIN = "xgboost"
 ONE_DAY_S = 86_400.0
+LEARNING_COUNTS = (20, 40, 80, 120, 160, 200)
+EVERYTHING = "all columns"
 
-TAU = "Kendall tau-b"
-SPEARMAN = "Spearman"
-TAU_TOP = "tau-b in the top quarter"
-REGRET = "regret of the best of ten"
-RMSE = "RMSE"
-MEAN_ABSOLUTE_ERROR = "mean absolute error"
-WIDTH = "mean width of the 80 % interval"
+Predictions = pd.DataFrame
+# Gives the predictions of a split: those that were kept under its name, or new ones.
+Keeper = Callable[[str, Callable[[], Predictions]], Predictions]
+Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True, eq=False)
 class SurrogateEvaluation:
-    """Cross-validated scores.
+    """Scores of predictions of what was not learned from.
 
-    `scores` is long, one row per surrogate, time and quantity: `surrogate`, `t_s` (NaN where all
-    times count together), `quantity`, `value`, `sd` (over the splits, NaN for pooled quantities),
-    `ceiling`, `ceiling_low` and `ceiling_high` (NaN where there is none). Ranks of a predictor that
-    says the same of every network are NaN.
+    `scores` is long: `split`, `region`, `surrogate`, then the columns of `score_predictions`.
+    In place of these `ablation` has `left_out` and `unseen` (networks, or hardware), `learning` has
+    the number of `networks`; both are about the main surrogate. Ranks of a predictor that says the
+    same of every network are NaN.
     """
 
     description: LabelDescription
-    folds: int
-    ceilings: Mapping[float, NoiseCeiling]  # by time; empty without replicated networks
+    ceilings: Ceilings
     scores: pd.DataFrame
+    ablation: pd.DataFrame
+    learning: pd.DataFrame
+    seeds: int
 
 
-def evaluate_surrogates(
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """Features and targets row by row, and the single label that a row is judged against."""
+
+    features: pd.DataFrame
+    targets: pd.DataFrame
+    actual: pd.Series
+
+    @classmethod
+    def of(cls, table: LabelTable, features: pd.DataFrame) -> "Labels":
+        """Put the features of `table.targets()`, row by row, beside them.
+
+        Raises:
+            ValueError: There are more or fewer rows of features.
+        """
+        targets = table.targets()
+        if len(features) != len(targets):
+            raise ValueError(
+                "`features` must have one row per row of `table.targets()`, but got "
+                f"{len(features)} and {len(targets)}."
+            )
+        single = first_seed(table.conditions())
+        names = ["key", "variant", "t_s"]
+        actual = targets.merge(single, on=names, how="left", validate="1:1")["single"]
+        return cls(features.reset_index(drop=True), targets.reset_index(drop=True), actual)
+
+
+def evaluate_surrogates(  # noqa: PLR0913
     table: LabelTable,
     features: pd.DataFrame,
     *,
     rng: np.random.Generator,
     surrogates: Mapping[str, Callable[[], Surrogate]] = SURROGATES,
-    folds: int = FOLDS,
-    progress: Callable[[int, int, str], None] | None = None,
+    seeds: int = 5,
+    groups: Mapping[str, Sequence[str]] | None = None,
+    keep: Keeper | None = None,
+    progress: Progress | None = None,
 ) -> SurrogateEvaluation:
-    """Fit every surrogate on each part of the splits and judge it on the rest.
+    """Fit surrogates on each part of the splits and judge them on the rest.
 
     Args:
         table: The labels.
-        features: One row per network, indexed by key, without a time.
-        rng: For the noise ceiling; the splits follow from the keys alone.
-        surrogates: Makers of unfitted surrogates by name.
-        folds: Number of splits.
+        features: One row per row of `table.targets()`, with `log10_t_s`.
+        rng: For the noise ceilings; the splits follow from the keys alone.
+        surrogates: Makers of unfitted surrogates by name; the main one alone is judged on regions
+            of the hardware.
+        seeds: Cuts of the networks into folds.
+        groups: Columns that belong together, by name; the main surrogate is fitted without each.
+            None leaves this and the learning curve out.
+        keep: Where predictions are kept, to go on later; None makes all anew.
         progress: Told (done, total, name) before each fit.
     """
-    targets = table.targets()
-    rows = rows_of(features, targets)
-    single = first_seed(table.means())
-    actual = targets.merge(single, on=["key", "t_s"], how="left", validate="1:1")["single"]
-    fold = fold_of_rows(targets["key"].tolist(), folds)
-    ceilings = _ceilings(table, rng)
-    scores = []
-    for number, (name, make) in enumerate(surrogates.items()):
-        predicted = pd.DataFrame(index=range(len(targets)), columns=_COLUMNS, dtype=np.float64)
-        for index in range(folds):
-            if progress is not None:
-                progress(number * folds + index, len(surrogates) * folds, name)
-            held_out = fold == index
-            surrogate = make().fit(rows[~held_out], targets[~held_out])
-            predicted.loc[held_out, _COLUMNS] = _predict(surrogate, rows[held_out])
-        frame = predicted.assign(key=targets["key"], t_s=targets["t_s"], actual=actual, fold=fold)
-        scores.append(_score(frame, ceilings).assign(surrogate=name))
-    order = ["surrogate", "t_s", "quantity", "value", "sd"]
-    order += ["ceiling", "ceiling_low", "ceiling_high"]
+    labels = Labels.of(table, features)
+    plan = _plan(labels, surrogates, seeds, groups)
+    found: dict[tuple[str, ...], list[Predictions]] = {}
+    for done, (name, address, make) in enumerate(plan):
+        if progress is not None:
+            progress(done, len(plan), name)
+        found.setdefault(address, []).append(make() if keep is None else keep(name, make))
+    ceilings = Ceilings.of(table, rng)
+    together = {address: pd.concat(parts, ignore_index=True) for address, parts in found.items()}
+
+    def scored(what: str, names: Sequence[str]) -> pd.DataFrame:
+        parts = [
+            score_predictions(frame, ceilings).assign(**dict(zip(names, address, strict=True)))
+            for (kind, *address), frame in together.items()
+            if kind == what
+        ]
+        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
     return SurrogateEvaluation(
         description=table.description(),
-        folds=folds,
         ceilings=ceilings,
-        scores=pd.concat(scores, ignore_index=True)[order],
+        scores=scored("split", ("split", "region", "surrogate")),
+        ablation=scored("ablation", ("left_out", "unseen")),
+        learning=scored("learning", ("networks",)),
+        seeds=seeds,
     )
 
 
-def first_seed(means: pd.DataFrame) -> pd.DataFrame:
-    """Keep the label of the lowest seed of each network and time: `key`, `t_s`, `single`."""
-    first = means.sort_values("seed").drop_duplicates(["key", "t_s"])
-    return first.rename(columns={"mean": "single"})[["key", "t_s", "single"]]
-
-
-def coverage_name(level: float) -> str:
-    return f"coverage of the {level:.0%} interval, by network"
-
-
-_COLUMNS = ["mean", "rank_score", *(f"{end}{level}" for level in LEVELS for end in "<>")]
-
-
-def _predict(surrogate: Surrogate, rows: pd.DataFrame) -> np.ndarray:
-    """Columns as in `_COLUMNS`."""
-    predictions: list[Prediction] = [surrogate.predict(rows, level=level) for level in LEVELS]
+def predict_split(split: Split, labels: Labels, make: Callable[[], Surrogate]) -> Predictions:
+    """Fit on one part of a split and predict the other; columns as `score_predictions` wants."""
+    learn, judge = split.learn, split.judge
+    surrogate = make().fit(labels.features[learn], labels.targets[learn])
+    rows = labels.features[judge]
+    predictions = [surrogate.predict(rows, level=level) for level in LEVELS]
+    ends = {
+        f"{end}{level}": getattr(prediction, name)
+        for level, prediction in zip(LEVELS, predictions, strict=True)
+        for end, name in (("<", "lower"), (">", "upper"))
+    }
     first = predictions[0]
-    order = first.mean if first.rank_score is None else first.rank_score
-    ends = [end for prediction in predictions for end in (prediction.lower, prediction.upper)]
-    return np.column_stack([first.mean, order, *ends])
+    return labels.targets.loc[judge, ["key", "variant", "t_s"]].assign(
+        seed=split.seed,
+        fold=split.fold,
+        actual=labels.actual[judge],
+        mean=first.mean,
+        rank_score=first.rank_score,
+        quantile_05=first.quantile_05,
+        beyond=first.beyond,
+        **ends,
+    )
 
 
-def _ceilings(table: LabelTable, rng: np.random.Generator) -> dict[float, NoiseCeiling]:
-    means = table.means()
-    replicated = means.groupby(["key", "t_s"]).size().ge(2).groupby("t_s").sum()
-    return {
-        t_s: estimate_noise_ceiling(means.loc[means["t_s"] == t_s, ["key", "mean"]], rng=rng)
-        for t_s in table.times_s
-        if replicated[t_s] >= 2
-    }
+def first_seed(conditions: pd.DataFrame) -> pd.DataFrame:
+    """Keep the label of the lowest seed: `key`, `variant`, `t_s`, `single`."""
+    names = ["key", "variant", "t_s"]
+    first = conditions.sort_values("seed").drop_duplicates(names)
+    return first.rename(columns={"mean": "single"})[[*names, "single"]]
 
 
-def _score(frame: pd.DataFrame, ceilings: Mapping[float, NoiseCeiling]) -> pd.DataFrame:
-    scores = [
-        pd.DataFrame(_score_time(frame[frame["t_s"] == t_s], ceilings.get(t_s))).assign(t_s=t_s)
-        for t_s in sorted(frame["t_s"].unique().tolist())
-    ]
-    together = [
-        {
-            "quantity": coverage_name(level),
-            "value": coverage(
-                frame["key"].tolist(), frame["actual"], frame[f"<{level}"], frame[f">{level}"]
-            ),
-            "ceiling": level,
-        }
-        for level in LEVELS
-    ]
-    scores.append(pd.DataFrame(together).assign(t_s=np.nan))
-    columns = ["t_s", "quantity", "value", "sd", "ceiling", "ceiling_low", "ceiling_high"]
-    return pd.concat([score.reindex(columns=columns) for score in scores], ignore_index=True)
+def uncalibrated() -> XGBoostSurrogate:
+    """The main surrogate with intervals of few models: for scores of its order and mean alone."""
+    return XGBoostSurrogate(TreeSettings(calibration_folds=2, calibration_rows=500), regions=())
 
 
-def _score_time(part: pd.DataFrame, ceiling: NoiseCeiling | None) -> list[dict[str, object]]:
-    actual, order, mean = part["actual"], part["rank_score"], part["mean"]
-    scores: list[dict[str, object]] = []
-    for quantity, metric in ((TAU, kendall_tau_b), (SPEARMAN, spearman)):
-        by_split = [metric(s["actual"], s["rank_score"]) for _, s in part.groupby("fold")]
-        scores.append(
-            {
-                "quantity": quantity,
-                "value": float(np.mean(by_split)),
-                "sd": float(np.std(by_split, ddof=1)),
-            }
+Planned = tuple[str, tuple[str, ...], Callable[[], Predictions]]
+
+
+def _plan(
+    labels: Labels,
+    surrogates: Mapping[str, Callable[[], Surrogate]],
+    seeds: int,
+    groups: Mapping[str, Sequence[str]] | None,
+) -> list[Planned]:
+    """Every fit: its name, where its predictions belong, and how they are made."""
+    features, targets = labels.features, labels.targets
+    splits = network_splits(targets, seeds)
+    regions, large = region_splits(features, targets), largest_split(features, targets)
+    plan: list[Planned] = []
+    for name, make in surrogates.items():
+        for split in [*splits, *(regions if name == MAIN else ()), *large]:
+            address = ("split", split.kind, split.region, name)
+            fit = partial(predict_split, split, labels, make)
+            plan.append((f"{name}/{split.name}", address, fit))
+    if groups is None:
+        return plan
+    for left_out, columns in {EVERYTHING: (), **groups}.items():
+        fewer = labels if not columns else _without(labels, columns)
+        for split in [*splits[:FOLDS], *(s for s in regions if s.kind == UNSEEN_HARDWARE)]:
+            what = "hardware" if split.kind == UNSEEN_HARDWARE else "networks"
+            plan.append(
+                (
+                    f"without {left_out}/{split.name}",
+                    ("ablation", left_out, what),
+                    partial(predict_split, split, fewer, uncalibrated),
+                )
+            )
+    for count, split in learning_splits(targets, LEARNING_COUNTS, seeds):
+        plan.append(
+            (
+                f"{count} networks/{split.name}",
+                ("learning", str(count)),
+                partial(predict_split, split, labels, uncalibrated),
+            )
         )
-    pooled = {
-        TAU_TOP: tau_top_quarter(actual, order),
-        REGRET: regret_best_of_ten(actual, order),
-        RMSE: rmse(actual, mean),
-        MEAN_ABSOLUTE_ERROR: mean_absolute_error(actual, mean),
-        WIDTH: float((part[">0.8"] - part["<0.8"]).mean()),
-    }
-    scores += [{"quantity": quantity, "value": value} for quantity, value in pooled.items()]
-    if ceiling is None:
-        return scores
-    reached = {
-        TAU: ceiling.tau,
-        SPEARMAN: ceiling.spearman,
-        TAU_TOP: ceiling.tau_top_quarter,
-        REGRET: ceiling.regret_best_of_ten,
-        RMSE: ceiling.rmse,
-    }
-    for score in scores:
-        score["ceiling"] = reached.get(str(score["quantity"]), np.nan)
-        if score["quantity"] == TAU:
-            score |= {"ceiling_low": ceiling.tau_low, "ceiling_high": ceiling.tau_high}
-    return scores
+    return plan
+
+
+def _without(labels: Labels, columns: Iterable[str]) -> Labels:
+    return Labels(labels.features.drop(columns=list(columns)), labels.targets, labels.actual)

@@ -7,6 +7,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 TIME_COLUMN = "log10_t_s"
+# Names say what a column is about: the hardware alone, network and hardware together, the time; all
+# others describe the network and how it lies on tiles.
+HARDWARE_PREFIX = "hardware_"
+JOINT_PREFIX = "joint_"
+
+
+def is_network_column(name: str) -> bool:
+    """Whether a column describes the network, not the hardware or the time."""
+    return name != TIME_COLUMN and not name.startswith((HARDWARE_PREFIX, JOINT_PREFIX))
 
 
 def with_times(features: pd.DataFrame, times_s: Sequence[float]) -> pd.DataFrame:

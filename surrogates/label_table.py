@@ -171,14 +171,13 @@ class LabelTable:
         """One row per network, hardware and time, averaged over training seeds, to learn from.
 
         Returns:
-            Columns `key`, `variant` (see `conditions`), `t_s`, `mean` and `low` (both within
-            [0, 1]), `sd` over chips, `chips`, `clips`, and `seeds`, the number of trainings.
+            Columns `key`, `variant` (see `conditions`), `t_s`, `mean`, `sd` over chips, `chips`,
+            `clips`, and `seeds`, the number of trainings.
         """
         conditions = self.conditions()
         conditions["sd"] = conditions["sd"] ** 2
         groups = conditions.groupby(["key", "variant", "t_s"])
-        table = groups[["mean", "low", "sd", "chips", "clips"]].mean().assign(seeds=groups.size())
-        table[["mean", "low"]] = table[["mean", "low"]].clip(0.0, 1.0)
+        table = groups[["mean", "sd", "chips", "clips"]].mean().assign(seeds=groups.size())
         return table.assign(sd=np.sqrt(table["sd"])).reset_index()
 
 

@@ -9,13 +9,20 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from analognas.surrogates.base import DEFAULT_LEVEL, FloatArray, Prediction
-from analognas.surrogates.calibration import conformity_scores, interval
+from analognas.surrogates.calibration import Calibration, calibrate, interval
 from analognas.surrogates.feature_table import TIME_COLUMN, feature_matrix
 from analognas.surrogates.label_table import LabelDescription
-from analognas.surrogates.model_file import ModelFile, library_versions, read_model_file
+from analognas.surrogates.model_file import (
+    ModelFile,
+    damaged,
+    library_versions,
+    read_model_file,
+)
+from analognas.surrogates.regions import Ranges
 
 PARAMETERS_COLUMN = "log10_parameters"
 CALIBRATION_FOLDS = 10
+SIGMAS_TO_LOW = 1.645  # of a normal law, from its mean to its 5 % quantile
 
 
 @dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
@@ -44,8 +51,9 @@ class LineSurrogate:
         self.column = column
         self.description: LabelDescription | None = None
         self._mean: Line | None = None
-        self._low: Line | None = None
-        self._scores: tuple[float, ...] = ()
+        self.ranges: Ranges | None = None
+        self._calibration: Calibration | None = None
+        self._sd = 0.0
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -60,37 +68,42 @@ class LineSurrogate:
     ) -> Self:
         """See `Surrogate.fit`."""
         self.description = description
-        scores = conformity_scores(
-            lambda seen, labels, new: self._apply(self._fit_line(seen, labels, "mean"), new),
+        self._calibration = calibrate(
+            lambda seen, labels, new: self._apply(self._fit_line(seen, labels), new),
             features,
             targets,
             folds=CALIBRATION_FOLDS,
         )
-        self._scores = tuple(scores.tolist())
-        self._mean = self._fit_line(features, targets, "mean")
-        self._low = self._fit_line(features, targets, "low")
+        self.ranges = Ranges.of(features)
+        self._mean = self._fit_line(features, targets)
+        self._sd = float(np.sqrt((targets["sd"] ** 2).mean()))
         return self
 
     def predict(self, features: pd.DataFrame, *, level: float = DEFAULT_LEVEL) -> Prediction:
         """See `Surrogate.predict`."""
-        if self._mean is None or self._low is None:
-            raise ValueError("A surrogate must be fitted before it predicts. Call `fit` first.")
-        mean = self._apply(self._mean, features)
-        lower, upper = interval(mean, self._scores, level)
-        low = np.minimum(self._apply(self._low, features), mean)
-        rank_score = self._mean.advantage(self._inputs(features)[1])
-        return Prediction(mean, lower, upper, quantile_05=low, rank_score=rank_score)
+        line, ranges, calibration = self._require_fitted()
+        mean = self._apply(line, features)
+        beyond = ranges.beyond(features)
+        lower, upper = interval(mean, calibration, level, beyond)
+        return Prediction(
+            mean,
+            lower,
+            upper,
+            quantile_05=np.clip(mean - SIGMAS_TO_LOW * self._sd, 0.0, mean),
+            rank_score=line.advantage(self._inputs(features)[1]),
+            beyond=beyond.hardware | beyond.size,
+        )
 
     def to_json(self) -> str:
         """See `Surrogate.to_json`."""
-        if self._mean is None or self._low is None:
-            raise ValueError("A surrogate must be fitted before it is stored. Call `fit` first.")
+        line, ranges, calibration = self._require_fitted()
         return ModelFile(
             kind=self.kind,
             columns=self.columns,
             description=self.description,
-            scores=self._scores,
-            content={"mean": asdict(self._mean), "low": asdict(self._low)},
+            ranges=ranges,
+            calibration=calibration,
+            content={"mean": asdict(line), "sd": self._sd},
             libraries=library_versions("numpy"),
         ).to_json()
 
@@ -101,15 +114,20 @@ class LineSurrogate:
         column = next((name for name in file.columns if name != TIME_COLUMN), None)
         surrogate = cls(file.kind, column)
         try:
-            read = TypeAdapter(Line).validate_python
-            surrogate._mean, surrogate._low = read(file.content["mean"]), read(file.content["low"])
-        except (KeyError, ValidationError) as error:
-            raise ValueError(
-                f"The surrogate file is damaged: {error}. Fit it again with "
-                "`analognas surrogate fit`."
-            ) from error
-        surrogate.description, surrogate._scores = file.description, file.scores
+            surrogate._mean = TypeAdapter(Line).validate_python(file.content["mean"])
+            surrogate._sd = TypeAdapter(float).validate_python(file.content["sd"])
+        except KeyError as error:
+            raise damaged(f"{error} is missing") from error
+        except ValidationError as error:
+            raise damaged(str(error)) from error
+        surrogate.description, surrogate.ranges = file.description, file.ranges
+        surrogate._calibration = file.calibration
         return surrogate
+
+    def _require_fitted(self) -> tuple[Line, Ranges, Calibration]:
+        if self._mean is None or self.ranges is None or self._calibration is None:
+            raise ValueError("A surrogate must be fitted before it is used. Call `fit` first.")
+        return self._mean, self.ranges, self._calibration
 
     def _inputs(self, features: pd.DataFrame) -> tuple[FloatArray, FloatArray]:
         matrix = feature_matrix(features, self.columns)
@@ -119,10 +137,10 @@ class LineSurrogate:
     def _apply(self, line: Line, features: pd.DataFrame) -> FloatArray:
         return line.accuracy(*self._inputs(features))
 
-    def _fit_line(self, features: pd.DataFrame, targets: pd.DataFrame, column: str) -> Line:
+    def _fit_line(self, features: pd.DataFrame, targets: pd.DataFrame) -> Line:
         log10_t_s, x = self._inputs(features)
         weight = targets["seeds"].to_numpy(dtype=np.float64)
-        y = targets[column].to_numpy(dtype=np.float64)
+        y = targets["mean"].to_numpy(dtype=np.float64)
         times, which = np.unique(log10_t_s, return_inverse=True)
         level = np.bincount(which, weight * y) / np.bincount(which, weight)
         centre = float(np.average(x, weights=weight))

@@ -3,7 +3,6 @@
 A ranking of equal predictions is no ranking: rank correlations of a constant are NaN, never 0.
 """
 
-from collections.abc import Sequence
 from math import comb
 
 import numpy as np
@@ -61,6 +60,16 @@ def regret_best_of_ten(actual: ArrayLike, predicted: ArrayLike) -> float:
     return float(actual.max() - expected)
 
 
+def recall_of_ten(actual: ArrayLike, predicted: ArrayLike) -> float:
+    """Share of the ten truly best networks among the ten predicted best.
+
+    Of networks that are equal at the end of a list the first ones count.
+    """
+    actual, predicted = _pair(actual, predicted)
+    best, chosen = (set(np.argsort(-v, kind="stable")[:PICKS]) for v in (actual, predicted))
+    return len(best & chosen) / len(best)
+
+
 def rmse(actual: ArrayLike, predicted: ArrayLike) -> float:
     """Root of the mean squared error."""
     actual, predicted = _pair(actual, predicted)
@@ -73,12 +82,22 @@ def mean_absolute_error(actual: ArrayLike, predicted: ArrayLike) -> float:
     return float(np.mean(np.abs(actual - predicted)))
 
 
-def coverage(keys: Sequence[str], actual: ArrayLike, lower: ArrayLike, upper: ArrayLike) -> float:
-    """Share of networks (not of rows) whose values all lie within their intervals."""
+def coverage(groups: pd.DataFrame, actual: ArrayLike, lower: ArrayLike, upper: ArrayLike) -> float:
+    """Share of networks (not of rows) whose values all lie within their intervals.
+
+    Args:
+        groups: Columns `key` and `variant`: a network counts by the share of its kinds of hardware
+            on which all its values lie inside.
+        actual: Values `(N,)`.
+        lower: Lower ends.
+        upper: Upper ends.
+    """
     actual, lower = _pair(actual, lower)
     actual, upper = _pair(actual, upper)
-    inside = pd.Series((lower <= actual) & (actual <= upper))
-    return float(inside.groupby(np.asarray(keys)).all().mean())
+    frame = groups[["key", "variant"]].reset_index(drop=True)
+    inside = frame.assign(inside=(lower <= actual) & (actual <= upper))
+    by_hardware = inside.groupby(["key", "variant"])["inside"].all()
+    return float(by_hardware.groupby("key").mean().mean())
 
 
 def _pair(first: ArrayLike, second: ArrayLike) -> tuple[FloatArray, FloatArray]:

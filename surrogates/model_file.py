@@ -6,13 +6,15 @@ from dataclasses import asdict
 from importlib.metadata import version as installed_version
 from typing import Any, Final, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from analognas.surrogates.calibration import Calibration
 from analognas.surrogates.label_table import LabelDescription
+from analognas.surrogates.regions import Ranges
 
 SCHEMA: Final = "analognas-surrogate"
-VERSION: Final = 1
+VERSION: Final = 2
 
 
 @dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
@@ -20,11 +22,12 @@ class ModelFile:
     """What every surrogate stores; `content` is the surrogate's own."""
 
     schema: Literal["analognas-surrogate"] = SCHEMA
-    version: Literal[1] = VERSION
+    version: Literal[2] = VERSION
     kind: str
     columns: tuple[str, ...]
     description: LabelDescription | None
-    scores: tuple[float, ...] = Field(min_length=1)
+    ranges: Ranges
+    calibration: Calibration
     content: dict[str, Any]
     libraries: dict[str, str]
 
@@ -69,12 +72,17 @@ def read_model_file(text: str, kind: str | None = None) -> ModelFile:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise ValueError(
-            f"The surrogate file is damaged: `{place}`: {first['msg']}. "
-            "Fit it again with `analognas surrogate fit`."
-        ) from error
+        raise damaged(f"`{place}`: {first['msg']}") from error
     if kind is not None and file.kind != kind:
         raise ValueError(
             f"`kind` must be {kind!r}, but got {file.kind!r}. Read it with `read_surrogate`."
         )
     return file
+
+
+def damaged(why: str) -> ValueError:
+    """The error to raise when a surrogate file holds something else than was written."""
+    why = why.splitlines()[0].rstrip(".")
+    return ValueError(
+        f"The surrogate file is damaged: {why}. Fit it again with `analognas surrogate fit`."
+    )

@@ -15,6 +15,7 @@ from scipy.optimize import nnls
 
 from analognas.surrogates.metrics import (
     kendall_tau_b,
+    recall_of_ten,
     regret_best_of_ten,
     rmse,
     spearman,
@@ -52,6 +53,7 @@ class NoiseCeiling:
     spearman: float
     tau_top_quarter: float
     regret_best_of_ten: float
+    recall_of_ten: float
     rmse: float
     seed_sd: float  # of one label, root mean square over the networks
     variance: SeedVariance
@@ -77,22 +79,11 @@ def estimate_noise_ceiling(
         resamples: Bootstrap samples of networks for the interval of tau.
         draws_per_resample: Simulated sets of labels in each.
     """
-    networks = _Networks.of(labels)
+    networks = Networks.of(labels)
     variance = networks.fit_variance()
-    scores = []
-    sampler = _OracleSampler(networks, variance)
-    for _ in range(draws):
-        true, noisy = sampler.draw(rng)
-        scores.append(
-            (
-                kendall_tau_b(noisy, true),
-                spearman(noisy, true),
-                tau_top_quarter(noisy, true),
-                regret_best_of_ten(noisy, true),
-                rmse(noisy, true),
-            )
-        )
-    tau, rank_correlation, tau_top, regret, error = np.mean(scores, axis=0).tolist()
+    sampler = OracleSampler(networks, variance)
+    scores = [score_oracle(*sampler.draw(rng)) for _ in range(draws)]
+    tau, rank_correlation, tau_top, regret, recall, error = np.mean(scores, axis=0).tolist()
     resampled = _bootstrap_tau(networks, resamples, draws_per_resample, rng)
     # A resample holds copies, which an oracle cannot order: only the spread of its taus is used.
     low, high = (tau + np.quantile(resampled, (0.05, 0.95)) - np.mean(resampled)).tolist()
@@ -103,21 +94,34 @@ def estimate_noise_ceiling(
         spearman=rank_correlation,
         tau_top_quarter=tau_top,
         regret_best_of_ten=regret,
+        recall_of_ten=recall,
         rmse=error,
         seed_sd=float(np.sqrt(variance.at(networks.mean).mean())),
         variance=variance,
         networks=len(networks.mean),
-        replicated=int((networks.seeds >= 2).sum()),
+        replicated=networks.replicated,
+    )
+
+
+def score_oracle(true: FloatArray, noisy: FloatArray) -> tuple[float, ...]:
+    """Tau, Spearman, tau in the top quarter, regret, recall of ten, RMSE of the true values."""
+    return (
+        kendall_tau_b(noisy, true),
+        spearman(noisy, true),
+        tau_top_quarter(noisy, true),
+        regret_best_of_ten(noisy, true),
+        recall_of_ten(noisy, true),
+        rmse(noisy, true),
     )
 
 
 def fit_seed_variance(labels: pd.DataFrame) -> SeedVariance:
     """Fit the variance over seeds from the networks with at least two; columns `key`, `mean`."""
-    return _Networks.of(labels).fit_variance()
+    return Networks.of(labels).fit_variance()
 
 
 @dataclass(frozen=True)
-class _Networks:
+class Networks:
     """Labels of every network over its seeds: mean, sample variance (0 for one seed), number."""
 
     mean: FloatArray
@@ -125,23 +129,21 @@ class _Networks:
     seeds: FloatArray
 
     @classmethod
-    def of(cls, labels: pd.DataFrame) -> "_Networks":
+    def of(cls, labels: pd.DataFrame) -> "Networks":
         groups = labels.groupby("key")["mean"]
-        networks = cls(
+        return cls(
             groups.mean().to_numpy(dtype=np.float64),
             np.asarray(groups.var(ddof=1).fillna(0.0), dtype=np.float64),
             np.asarray(groups.size(), dtype=np.float64),
         )
-        replicated = int((networks.seeds >= 2).sum())
-        if replicated < 2:
-            raise ValueError(
-                "The noise ceiling needs at least 2 networks trained under several seeds, but got "
-                f"{replicated}. Label some networks under more seeds."
-            )
-        return networks
 
-    def take(self, index: NDArray[np.int64]) -> "_Networks":
-        return _Networks(self.mean[index], self.sample_variance[index], self.seeds[index])
+    @property
+    def replicated(self) -> int:
+        """How many are labelled under several seeds."""
+        return int((self.seeds >= 2).sum())
+
+    def take(self, index: NDArray[np.int64]) -> "Networks":
+        return Networks(self.mean[index], self.sample_variance[index], self.seeds[index])
 
     def fit_variance(self) -> SeedVariance:
         """Least squares on the sample variances, coefficients kept from becoming negative.
@@ -149,6 +151,11 @@ class _Networks:
         A sample variance scatters in proportion to what it estimates, so each is weighted by its
         degrees of freedom and the inverse square of its expectation, which is iterated.
         """
+        if self.replicated < 2:
+            raise ValueError(
+                "The noise ceiling needs at least 2 networks trained under several seeds, but got "
+                f"{self.replicated}. Label some networks under more seeds."
+            )
         several = self.seeds >= 2
         mean, sample, dof = self.mean[several], self.sample_variance[several], self.seeds[several]
         dof = dof - 1.0
@@ -161,7 +168,7 @@ class _Networks:
         return SeedVariance(float(constant), float(binomial))
 
 
-class _OracleSampler:
+class OracleSampler:
     """Draws true values and one noisy label for every network.
 
     The distribution of true values on a grid is found by expectation maximisation, stopped early:
@@ -169,7 +176,7 @@ class _OracleSampler:
     its own posterior.
     """
 
-    def __init__(self, networks: _Networks, variance: SeedVariance) -> None:
+    def __init__(self, networks: Networks, variance: SeedVariance) -> None:
         self._variance = variance
         low, high = float(networks.mean.min()), float(networks.mean.max())
         margin = 0.1 * (high - low) + 1e-3
@@ -199,16 +206,16 @@ class _OracleSampler:
 
 
 def _bootstrap_tau(
-    networks: _Networks, resamples: int, draws: int, rng: np.random.Generator
+    networks: Networks, resamples: int, draws: int, rng: np.random.Generator
 ) -> list[float]:
     """Tau of the oracle for resampled networks, everything fitted anew each time."""
     taus: list[float] = []
     count = len(networks.mean)
     while len(taus) < resamples:
         sample = networks.take(rng.integers(count, size=count))
-        if (sample.seeds >= 2).sum() < 2:
+        if sample.replicated < 2:
             continue
-        sampler = _OracleSampler(sample, sample.fit_variance())
+        sampler = OracleSampler(sample, sample.fit_variance())
         pairs = [sampler.draw(rng) for _ in range(draws)]
         taus.append(float(np.mean([kendall_tau_b(noisy, true) for true, noisy in pairs])))
     return taus

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from functools import partial
 
+from analognas.surrogates.adaptation import AdaptedSurrogate
 from analognas.surrogates.base import Surrogate, lookup
 from analognas.surrogates.line import PARAMETERS_COLUMN, LineSurrogate
 from analognas.surrogates.model_file import read_model_file
@@ -18,4 +19,6 @@ SURROGATES: Mapping[str, Callable[[], Surrogate]] = {
 def read_surrogate(text: str) -> Surrogate:
     """Read any stored surrogate; a corrupt or foreign text is a `ValueError`."""
     kind = read_model_file(text).kind
+    if kind == AdaptedSurrogate.kind:
+        return AdaptedSurrogate.from_json(text)
     return lookup(SURROGATES, kind, "surrogate")().from_json(text)

@@ -1,11 +1,12 @@
-"""The main surrogate: gradient-boosted trees for accuracy, low quantile and order.
+"""The main surrogate: a smooth law of the accuracy, corrected by gradient-boosted trees.
 
-Made for label tables of about a hundred networks: shallow, strongly regularised trees.
-Same labels, same bits: one thread, a fixed seed.
+The smooth law (`kernel_ridge`) carries over from network to network; trees start half way to it and
+add the rest, above all what the hardware does. Both work on log odds. Other trees predict how far
+apart the chips of a network are. Same labels, same bits: one thread, fixed seeds.
 """
 
-import json
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, field
 from typing import Annotated, Any, Self
 
 import numpy as np
@@ -15,53 +16,83 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from analognas.surrogates.base import DEFAULT_LEVEL, FloatArray, Prediction
-from analognas.surrogates.calibration import conformity_scores, interval
+from analognas.surrogates.boosting import (
+    BoostingSettings,
+    Rows,
+    boost,
+    boosted_margin,
+    booster_from_dict,
+    booster_to_dict,
+)
+from analognas.surrogates.calibration import Calibration, calibrate, interval, interval_scale
 from analognas.surrogates.feature_table import TIME_COLUMN, feature_matrix
+from analognas.surrogates.kernel_ridge import KernelRidge, KernelSettings, from_log_odds
 from analognas.surrogates.label_table import LabelDescription
-from analognas.surrogates.model_file import ModelFile, library_versions, read_model_file
+from analognas.surrogates.model_file import (
+    ModelFile,
+    damaged,
+    library_versions,
+    read_model_file,
+)
+from analognas.surrogates.regions import REGIONS, Ranges, Region
+from analognas.surrogates.weights import label_weights, thin
+
+SIGMAS_TO_LOW = 1.645  # of a normal law, from its mean to its 5 % quantile
+# Smallest variance over chips, that of one wrong answer in some hundred.
+SMALLEST_CHIP_VARIANCE = 1e-5
+SPREAD_SHARE = 0.1  # where trees for the spread start, in units of the binomial sd
 
 
 @dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
 class TreeSettings:
-    """How the trees are grown."""
+    """How the parts are fitted.
 
-    trees: Annotated[int, Field(ge=1)] = 300
-    depth: Annotated[int, Field(ge=1)] = 3
-    learning_rate: Annotated[float, Field(gt=0)] = 0.05
-    row_fraction: Annotated[float, Field(gt=0, le=1)] = 0.7
-    column_fraction: Annotated[float, Field(gt=0, le=1)] = 0.4
-    l2: Annotated[float, Field(ge=0)] = 2.0
-    minimum_child_weight: Annotated[float, Field(ge=0)] = 1.0
-    pairs: Annotated[int, Field(ge=1)] = 8  # comparisons per network and time, for the order
-    calibration_folds: Annotated[int, Field(ge=2)] = 10
-    seed: Annotated[int, Field(ge=0)] = 0
-
-
-@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
-class RankScale:
-    """Centre and spread of the raw rank scores of the networks learned from.
-
-    They make the scores of models fitted on different networks comparable.
+    Args:
+        smooth: The kernel of the law.
+        smooth_share: How far the trees follow the law: they start at this share of its distance
+            from the mean, and learn the rest and what it misses.
+        mean: Trees that correct it.
+        spread: Trees for the variance over chips.
+        kernel_rows: Rows that the law, and the spread, are fitted to at most (see `thin`).
+        tree_rows: Rows that the trees for the mean are fitted to at most.
+        calibration_folds: Models that calibrate the intervals.
+        calibration_rows: Rows that each of those is fitted to at most.
     """
 
-    centre: float
-    spread: Annotated[float, Field(gt=0)]
+    smooth: KernelSettings = field(default_factory=KernelSettings)
+    smooth_share: Annotated[float, Field(ge=0, le=1)] = 0.5
+    mean: BoostingSettings = field(default_factory=BoostingSettings)
+    spread: BoostingSettings = field(
+        default_factory=lambda: BoostingSettings(trees=100, depth=3, learning_rate=0.05)
+    )
+    kernel_rows: Annotated[int, Field(ge=1)] = 20_000
+    tree_rows: Annotated[int, Field(ge=1)] = 30_000
+    calibration_folds: Annotated[int, Field(ge=2)] = 9
+    calibration_rows: Annotated[int, Field(ge=1)] = 5_000
 
 
 class XGBoostSurrogate:
-    """Three boosted models: mean accuracy, 5 % quantile over chips, order at equal time."""
+    """Smooth law and trees for the mean, trees for the spread over chips."""
 
     kind = "xgboost"
 
-    def __init__(self, settings: TreeSettings | None = None, *, n_jobs: int = 1) -> None:
+    def __init__(
+        self,
+        settings: TreeSettings | None = None,
+        *,
+        n_jobs: int = 1,
+        regions: Sequence[Region] = REGIONS,
+    ) -> None:
         """Prepare an unfitted surrogate; more than one thread may change the last bits."""
         self.settings = settings if settings is not None else TreeSettings()
         self.n_jobs = n_jobs
         self.columns: tuple[str, ...] = ()
         self.description: LabelDescription | None = None
+        self.ranges: Ranges | None = None
+        self._regions = tuple(regions)
+        self._smooth: KernelRidge | None = None
         self._boosters: dict[str, xgboost.Booster] = {}
-        self._rank_scale = RankScale(centre=0.0, spread=1.0)
-        self._scores: tuple[float, ...] = ()
+        self._calibration: Calibration | None = None
 
     def fit(
         self,
@@ -75,46 +106,52 @@ class XGBoostSurrogate:
             raise ValueError(f"`features` must hold `{TIME_COLUMN}`. Add it with `with_times`.")
         self.columns = tuple(features.columns)
         self.description = description
-        self._scores = tuple(
-            conformity_scores(
-                self._fit_predict_mean, features, targets, folds=self.settings.calibration_folds
-            ).tolist()
+        self._calibration = calibrate(
+            self._fit_predict_mean,
+            features,
+            targets,
+            folds=self.settings.calibration_folds,
+            regions=self._regions,
+            limit=self.settings.calibration_rows,
         )
-        matrix = feature_matrix(features, self.columns)
-        self._boosters = {
-            "mean": self._fit_accuracy(matrix, targets, "mean"),
-            "low": self._fit_accuracy(matrix, targets, "low"),
-            "rank": self._fit_rank(matrix, targets),
-        }
-        raw = self._raw(self._boosters["rank"], matrix)
-        self._rank_scale = RankScale(centre=float(raw.mean()), spread=float(raw.std()) or 1.0)
+        self.ranges = Ranges.of(features)
+        self._smooth, self._boosters["mean"] = self._fit_mean(features, targets)
+        self._boosters["spread"] = self._fit_spread(features, targets)
         return self
 
     def predict(self, features: pd.DataFrame, *, level: float = DEFAULT_LEVEL) -> Prediction:
         """See `Surrogate.predict`."""
-        self._require_fitted()
+        smooth, ranges, calibration = self._require_fitted()
         matrix = feature_matrix(features, self.columns)
-        mean = self._raw(self._boosters["mean"], matrix)
-        low = np.minimum(self._raw(self._boosters["low"], matrix), mean)
-        raw_rank = self._raw(self._boosters["rank"], matrix)
-        lower, upper = interval(mean, self._scores, level)
-        rank_score = (raw_rank - self._rank_scale.centre) / self._rank_scale.spread
-        return Prediction(mean, lower, upper, quantile_05=low, rank_score=rank_score)
+        margin = boosted_margin(self._boosters["mean"], matrix, self._start(smooth, matrix))
+        mean = from_log_odds(margin)
+        spread = boosted_margin(self._boosters["spread"], matrix, _spread_margin(mean))
+        low = mean - SIGMAS_TO_LOW * np.exp(spread / 2.0)
+        beyond = ranges.beyond(features)
+        lower, upper = interval(mean, calibration, level, beyond)
+        return Prediction(
+            mean,
+            lower,
+            upper,
+            quantile_05=np.clip(low, 0.0, mean),
+            rank_score=margin,
+            beyond=beyond.hardware | beyond.size,
+        )
 
     def to_json(self) -> str:
         """See `Surrogate.to_json`. The trees are stored in XGBoost's own JSON form."""
-        self._require_fitted()
+        smooth, ranges, calibration = self._require_fitted()
         content: dict[str, Any] = {
             "settings": asdict(self.settings),
-            "rank_scale": asdict(self._rank_scale),
+            "smooth": smooth.to_dict(),
+            **{name: booster_to_dict(booster) for name, booster in self._boosters.items()},
         }
-        for name, booster in self._boosters.items():
-            content[name] = json.loads(bytes(booster.save_raw("json")))
         return ModelFile(
             kind=self.kind,
             columns=self.columns,
             description=self.description,
-            scores=self._scores,
+            ranges=ranges,
+            calibration=calibration,
             content=content,
             libraries=library_versions("xgboost", "numpy"),
         ).to_json()
@@ -125,91 +162,72 @@ class XGBoostSurrogate:
         file = read_model_file(text, cls.kind)
         try:
             surrogate = cls(TypeAdapter(TreeSettings).validate_python(file.content["settings"]))
-            surrogate._rank_scale = TypeAdapter(RankScale).validate_python(
-                file.content["rank_scale"]
+            surrogate._smooth = KernelRidge.from_dict(
+                file.content["smooth"], file.columns, surrogate.settings.smooth
             )
-            for name in ("mean", "low", "rank"):
-                booster = xgboost.Booster({"nthread": surrogate.n_jobs})
-                booster.load_model(bytearray(json.dumps(file.content[name]).encode()))
-                if booster.num_features() != len(file.columns):
-                    raise ValueError(
-                        f"`{name}` has {booster.num_features()} features, but `columns` "
-                        f"{len(file.columns)}"
-                    )
-                surrogate._boosters[name] = booster
+            for name in ("mean", "spread"):
+                surrogate._boosters[name] = booster_from_dict(
+                    file.content[name], features=len(file.columns), n_jobs=surrogate.n_jobs
+                )
         except KeyError as error:
-            raise _damaged(f"{error} is missing") from error
-        except ValidationError as error:
-            raise _damaged(str(error)) from error
-        except (ValueError, xgboost.core.XGBoostError) as error:
-            raise _damaged(str(error).splitlines()[0]) from error
+            raise damaged(f"{error} is missing") from error
+        except (ValidationError, TypeError, ValueError) as error:
+            raise damaged(str(error)) from error
         surrogate.columns = file.columns
         surrogate.description = file.description
-        surrogate._scores = file.scores
+        surrogate.ranges = file.ranges
+        surrogate._calibration = file.calibration
         return surrogate
 
-    def _require_fitted(self) -> None:
-        if not self._boosters:
+    def _require_fitted(self) -> tuple[KernelRidge, Ranges, Calibration]:
+        if self._smooth is None or self.ranges is None or self._calibration is None:
             raise ValueError("A surrogate must be fitted before it is used. Call `fit` first.")
+        return self._smooth, self.ranges, self._calibration
 
     def _fit_predict_mean(
         self, seen: pd.DataFrame, targets: pd.DataFrame, new: pd.DataFrame
     ) -> FloatArray:
-        booster = self._fit_accuracy(feature_matrix(seen, self.columns), targets, "mean")
-        return self._raw(booster, feature_matrix(new, self.columns))
+        smooth, booster = self._fit_mean(seen, targets)
+        matrix = feature_matrix(new, self.columns)
+        return from_log_odds(boosted_margin(booster, matrix, self._start(smooth, matrix)))
 
-    def _fit_accuracy(
-        self, matrix: FloatArray, targets: pd.DataFrame, column: str
-    ) -> xgboost.Booster:
+    def _fit_mean(
+        self, features: pd.DataFrame, targets: pd.DataFrame
+    ) -> tuple[KernelRidge, xgboost.Booster]:
         """Cross entropy on fractions: errors count as in a binomial, predictions stay in (0, 1)."""
-        data = xgboost.DMatrix(
-            matrix,
-            label=targets[column].to_numpy(dtype=np.float64),
-            weight=targets["seeds"].to_numpy(dtype=np.float64),
-            nthread=self.n_jobs,
+        kept = thin(targets, self.settings.tree_rows)
+        matrix, targets = feature_matrix(features.iloc[kept], self.columns), targets.iloc[kept]
+        mean = targets["mean"].to_numpy(dtype=np.float64)
+        weight = label_weights(targets)
+        chosen = thin(targets, self.settings.kernel_rows)
+        smooth = KernelRidge.fit(
+            self.columns, matrix[chosen], mean[chosen], weight[chosen], self.settings.smooth
         )
         # No constraint on time: on some cells the first hour improves the accuracy, because the
         # noise of nearly empty cells drifts away faster than the weights.
-        return self._train(data, {"objective": "reg:logistic"})
+        rows = Rows(matrix, mean, weight, self._start(smooth, matrix))
+        booster = boost(rows, "reg:logistic", self.settings.mean, n_jobs=self.n_jobs)
+        return smooth, booster
 
-    def _fit_rank(self, matrix: FloatArray, targets: pd.DataFrame) -> xgboost.Booster:
-        """Pairwise ranking loss; networks are compared at the same time only."""
-        _, query = np.unique(targets["t_s"].to_numpy(dtype=np.float64), return_inverse=True)
-        order = np.argsort(query, kind="stable")
-        data = xgboost.DMatrix(
-            matrix[order],
-            label=targets["mean"].to_numpy(dtype=np.float64)[order],
-            qid=query[order],
-            nthread=self.n_jobs,
+    def _start(self, smooth: KernelRidge, matrix: FloatArray) -> FloatArray:
+        """Log odds that the trees start from."""
+        return smooth.level + self.settings.smooth_share * (smooth.margin(matrix) - smooth.level)
+
+    def _fit_spread(self, features: pd.DataFrame, targets: pd.DataFrame) -> xgboost.Booster:
+        """Gamma deviance of variances over chips, which scatter in proportion to what they are."""
+        kept = thin(targets, self.settings.kernel_rows)
+        features, targets = features.iloc[kept], targets.iloc[kept]
+        variance = targets["sd"].to_numpy(dtype=np.float64) ** 2
+        degrees = (targets["chips"] - 1.0) * targets["seeds"]
+        rows = Rows(
+            feature_matrix(features, self.columns),
+            np.maximum(variance, SMALLEST_CHIP_VARIANCE),
+            np.maximum(degrees.to_numpy(dtype=np.float64), 1e-3),
+            _spread_margin(targets["mean"].to_numpy(dtype=np.float64)),
         )
-        parameters = {
-            "objective": "rank:pairwise",
-            "lambdarank_pair_method": "mean",
-            "lambdarank_num_pair_per_sample": self.settings.pairs,
-        }
-        return self._train(data, parameters)
-
-    def _train(self, data: xgboost.DMatrix, parameters: dict[str, Any]) -> xgboost.Booster:
-        settings = self.settings
-        common = {
-            "max_depth": settings.depth,
-            "eta": settings.learning_rate,
-            "subsample": settings.row_fraction,
-            "colsample_bytree": settings.column_fraction,
-            "lambda": settings.l2,
-            "min_child_weight": settings.minimum_child_weight,
-            "tree_method": "hist",
-            "seed": settings.seed,
-            "nthread": self.n_jobs,
-            "verbosity": 0,
-        }
-        return xgboost.train({**common, **parameters}, data, num_boost_round=settings.trees)
-
-    def _raw(self, booster: xgboost.Booster, matrix: FloatArray) -> FloatArray:
-        return np.asarray(booster.inplace_predict(matrix), dtype=np.float64)
+        return boost(rows, "reg:gamma", self.settings.spread, n_jobs=self.n_jobs)
 
 
-def _damaged(why: str) -> ValueError:
-    return ValueError(
-        f"The surrogate file is damaged: {why}. Fit it again with `analognas surrogate fit`."
-    )
+def _spread_margin(mean: FloatArray) -> FloatArray:
+    """Where the logarithm of the variance over chips starts: a share of the binomial one."""
+    return np.asarray(2.0 * np.log(SPREAD_SHARE * interval_scale(mean)))

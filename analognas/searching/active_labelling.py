@@ -246,7 +246,7 @@ def _refit(setup: SearchSetup, folder: Path, table: LabelTable) -> ChosenSurroga
     from analognas.surrogate_fitting import fit_surrogate
 
     with checking(str(folder)):
-        surrogate = fit_surrogate(table, setup.chip)
+        surrogate = fit_surrogate(table, setup.hardware)
     write_text(folder / SURROGATE, surrogate.to_json())
     return ChosenSurrogate(f"fitted anew on {table.networks.shape[0]} trainings", surrogate)
 

@@ -21,7 +21,6 @@ from analognas.searching.candidates import Result, Trial
 from analognas.searching.objectives import NEED_MIN_ACCURACY, OBJECTIVES, TIMES_S
 from analognas.shapes import place_architecture
 from analognas.simulator.chip import ChipSpec, estimate_cost
-from analognas.surrogates.feature_table import with_times
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,7 +51,8 @@ class SurrogateScorer:
         space: Knows the layers of its networks.
         chip: Where the layers are placed.
         surrogate: Fitted; it may want any of the columns that `features` gives.
-        features: Networks to a table with one row each.
+        features: Networks to a table with one row per network and time of `TIMES_S`, the times of a
+            network being neighbours.
         min_accuracy: Which accuracy is enough, for service life and yield; None leaves them out.
     """
 
@@ -81,8 +81,7 @@ class SurrogateScorer:
         shape = (len(archs), len(TIMES_S))
         prediction = self._predict(archs)
         mean = np.clip(prediction.mean, 0.0, 1.0).reshape(shape)
-        low_rows = prediction.lower if prediction.quantile_05 is None else prediction.quantile_05
-        low = np.clip(low_rows, 0.0, 1.0).reshape(shape)
+        low = np.clip(prediction.quantile_05, 0.0, 1.0).reshape(shape)
         columns = self._accuracies(mean, low)
         rows: list[Scores] = []
         for index, arch in enumerate(archs):
@@ -120,7 +119,7 @@ class SurrogateScorer:
         }
 
     def _predict(self, archs: Sequence[Architecture]) -> Prediction:
-        return self.surrogate.predict(with_times(self.features(archs), tuple(TIMES_S.values())))
+        return self.surrogate.predict(self.features(archs))
 
 
 def service_life_s(mean: FloatArray, enough: float) -> FloatArray:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from analognas.limits import make_fits, tightest_limit
 from analognas.search_spaces import make_space
 from analognas.searching.config import SearchConfig
 from analognas.searching.demands import Demand, predicted_demands
-from analognas.searching.objectives import Objective, select_objectives
+from analognas.searching.objectives import TIMES_S, Objective, select_objectives
 from analognas.searching.scoring import SurrogateScorer
 from analognas.searching.spaces import Decoder
 from analognas.searching.strategies import Problem, Strategy, batch_generator
@@ -21,11 +20,13 @@ from analognas.searching.strategies.registry import find_strategy
 from analognas.searching.surrogate_choice import ChosenSurrogate, choose_surrogate
 from analognas.simulator import SIMULATOR_VERSION, Hardware
 from analognas.simulator.chip import cost_scope, load_chip
-from analognas.surrogate_features import architecture_features
+from analognas.surrogate_features import architecture_features, candidate_rows
 from analognas.tasks import Limits, Task, load_task
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    import pandas as pd
 
     from analognas.search_spaces import Architecture, SearchSpace
     from analognas.simulator.chip import ChipSpec
@@ -66,9 +67,14 @@ class SearchSetup:
             self.space,
             self.chip,
             self.chosen.surrogate,
-            partial(architecture_features, self.space, chip=self.chip),
+            self._features,
             self.config.min_accuracy,
         )
+
+    def _features(self, archs: Sequence[Architecture]) -> pd.DataFrame:
+        """What a surrogate sees of networks on the hardware of this search, at every time."""
+        networks = architecture_features(self.space, archs, self.chip)
+        return candidate_rows(networks, self.hardware, tuple(TIMES_S.values()))
 
     @property
     def scope(self) -> str:

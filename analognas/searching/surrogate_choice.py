@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analognas.errors import UserError, checking
+from analognas.hardware_features import hardware_features
 from analognas.simulator import SIMULATOR_VERSION, Hardware
 from analognas.surrogates.registry import read_surrogate
 from analognas.surrogates.shipped import FITTED, load_fitted
 
 if TYPE_CHECKING:
     from analognas.surrogates.base import Surrogate
-    from analognas.surrogates.label_table import LabelDescription
     from analognas.tasks import Task
 
 
@@ -65,11 +65,11 @@ def choose_surrogate(task: Task, hardware: Hardware, wanted: str | None = None) 
         UserError: There is none for this task, or the wanted one cannot be read.
     """
     if wanted is not None:
-        surrogate = _read(wanted)
-        return ChosenSurrogate(wanted, surrogate, _warnings(surrogate.description, task, hardware))
+        surrogate = read_named_surrogate(wanted)
+        return ChosenSurrogate(wanted, surrogate, _warnings(surrogate, task, hardware))
     fitted = {name: load_fitted(name) for name in FITTED}
     near = {
-        name: _nearness(surrogate.description, task, hardware)
+        name: _nearness(surrogate, task, hardware)
         for name, surrogate in fitted.items()
         if surrogate.description is not None and surrogate.description.task == task.name
     }
@@ -81,10 +81,11 @@ def choose_surrogate(task: Task, hardware: Hardware, wanted: str | None = None) 
             "and give its file with --surrogate."
         )
     name = max(near, key=lambda name: near[name])
-    return ChosenSurrogate(name, fitted[name], _warnings(fitted[name].description, task, hardware))
+    return ChosenSurrogate(name, fitted[name], _warnings(fitted[name], task, hardware))
 
 
-def _read(wanted: str) -> Surrogate:
+def read_named_surrogate(wanted: str) -> Surrogate:
+    """Read a surrogate that comes with the package by its name, or one from a JSON file."""
     if wanted in FITTED:
         return load_fitted(wanted)
     path = Path(wanted)
@@ -96,24 +97,46 @@ def _read(wanted: str) -> Surrogate:
         return read_surrogate(path.read_text())
 
 
-def _nearness(
-    description: LabelDescription | None, task: Task, hardware: Hardware
-) -> tuple[bool, ...]:
+def _nearness(surrogate: Surrogate, task: Task, hardware: Hardware) -> tuple[bool, ...]:
     """What agrees, the most important first."""
+    description = surrogate.description
     if description is None:
         return ()
     return (
         description.data_name == task.data_name,
         description.data_key == task.data_key,
         description.split == task.split,
+        _hardware_warning(surrogate, hardware) is None,
         description.hardware_hash == hardware.hash,
         description.simulator_version == SIMULATOR_VERSION,
     )
 
 
-def _warnings(
-    description: LabelDescription | None, task: Task, hardware: Hardware
-) -> tuple[str, ...]:
+def _hardware_warning(surrogate: Surrogate, hardware: Hardware) -> str | None:
+    """Why predictions for this hardware are a guess; None if they are not."""
+    description, ranges = surrogate.description, surrogate.ranges
+    if description is None or description.hardware_hash == hardware.hash:
+        return None
+    fitted_for = (
+        f"Predictions come from a surrogate fitted for hardware {description.hardware} "
+        f"({description.hardware_hash})"
+    )
+    if not description.variants or ranges is None:
+        return f"{fitted_for}: for {hardware.name} ({hardware.hash}) they are a guess."
+    with checking("hardware"):
+        features = hardware_features(hardware, description.times_s)
+    outside = ranges.describe(features)
+    if not outside:
+        return None
+    return (
+        f"{fitted_for} and {description.variants} variants of it, but {hardware.name} "
+        f"({hardware.hash}) lies outside of them: {'; '.join(outside)}. There they are a guess, "
+        "with wider intervals."
+    )
+
+
+def _warnings(surrogate: Surrogate, task: Task, hardware: Hardware) -> tuple[str, ...]:
+    description = surrogate.description
     if description is None:
         return ("The surrogate does not say what it was fitted on: the predictions are a guess.",)
     found = []
@@ -127,12 +150,9 @@ def _warnings(
             f"Predictions come from a surrogate fitted on other content of {task.data_name}, or "
             "with other settings: for this data set they are a guess."
         )
-    if description.hardware_hash != hardware.hash:
-        found.append(
-            f"Predictions come from a surrogate fitted for hardware {description.hardware} "
-            f"({description.hardware_hash}): for {hardware.name} ({hardware.hash}) they are a "
-            "guess."
-        )
+    about_hardware = _hardware_warning(surrogate, hardware)
+    if about_hardware is not None:
+        found.append(about_hardware)
     if description.simulator_version != SIMULATOR_VERSION:
         found.append(
             f"The labels behind the predictions were simulated by version "

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analognas.surrogates import SURROGATES, LabelDescription, read_surrogate, with_times
+from analognas.surrogates import NOMINAL, SURROGATES, LabelDescription, read_surrogate, with_times
 from analognas.surrogates.base import Surrogate
 
 TIMES_S = (1.0, 3_600.0, 86_400.0)
-ARRAYS = ("mean", "lower", "upper", "quantile_05", "rank_score")
+ARRAYS = ("mean", "lower", "upper", "quantile_05", "rank_score", "beyond")
 DESCRIPTION = LabelDescription(
     task="digits",
     data_name="sklearn-digits",
@@ -47,7 +47,10 @@ def make_rows(networks: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
             "key": np.repeat(keys, len(TIMES_S)),
             "t_s": np.tile(TIMES_S, networks),
             "mean": mean,
-            "low": mean - 0.05,
+            "variant": NOMINAL,
+            "sd": 0.03,
+            "chips": 8.0,
+            "clips": 500.0,
             "seeds": 1,
         }
     )
@@ -72,7 +75,6 @@ def test_predicted_accuracies_are_fractions_within_their_interval(fitted: Surrog
     far = NEW.assign(log10_parameters=NEW["log10_parameters"] * 3.0)
     for rows in (NEW, far):
         p = fitted.predict(rows)
-        assert p.quantile_05 is not None
         assert np.all((p.lower >= 0) & (p.lower <= p.mean))
         assert np.all((p.mean <= p.upper) & (p.upper <= 1))
         assert np.all((p.quantile_05 >= 0) & (p.quantile_05 <= p.mean))
@@ -83,9 +85,10 @@ def test_a_higher_level_gives_a_wider_interval(fitted: Surrogate) -> None:
     assert widths[0].mean() < widths[1].mean() < widths[2].mean()
 
 
-def test_accuracy_never_rises_with_time(fitted: Surrogate) -> None:
-    mean = fitted.predict(with_times(NEW.iloc[:5], [10.0**k for k in range(9)])).mean
-    assert np.all(np.diff(mean.reshape(5, 9), axis=1) <= 0)
+def test_where_labels_fall_with_time_predictions_do(fitted: Surrogate) -> None:
+    mean = fitted.predict(with_times(NEW.iloc[::15], TIMES_S)).mean.reshape(-1, 3)
+    assert np.all(mean[:, 0] > mean[:, 1])
+    assert np.all(mean[:, 1] > mean[:, 2])
 
 
 def test_stored_and_read_back_it_predicts_the_same_bits(fitted: Surrogate) -> None:
@@ -142,7 +145,7 @@ def test_features_without_their_labels_are_refused(name: str) -> None:
 @pytest.mark.parametrize("name", SURROGATES)
 def test_networks_that_are_all_alike_can_be_learned_from(name: str) -> None:
     alike = FEATURES.assign(log10_parameters=4.0, depth=3.0)
-    prediction = SURROGATES[name]().fit(alike, TARGETS.assign(mean=0.7, low=0.6)).predict(alike)
+    prediction = SURROGATES[name]().fit(alike, TARGETS.assign(mean=0.7)).predict(alike)
     np.testing.assert_allclose(prediction.mean, 0.7, atol=0.02)
 
 
@@ -153,10 +156,10 @@ def test_a_damaged_file_is_refused_with_a_remedy(fitted: Surrogate) -> None:
         text[: len(text) // 2],
         "[]",
         json.dumps({"weights": [1, 2]}),
-        json.dumps(content | {"version": 2}),
+        json.dumps(content | {"version": 1}),
         json.dumps(content | {"kind": "oracle"}),
-        json.dumps(content | {"scores": []}),
-        json.dumps(content | {"scores": "many"}),
+        json.dumps(content | {"calibration": {}}),
+        json.dumps(content | {"ranges": "wide"}),
         json.dumps(content | {"content": {}}),
         json.dumps({name: value for name, value in content.items() if name != "columns"}),
         json.dumps(content | {"content": {name: {} for name in content["content"]}}),

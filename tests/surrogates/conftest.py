@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from scipy.special import expit
 
-from analognas.surrogates import LabelTable
+from analognas.surrogates import NOMINAL, LabelTable, rows_of
 
 TIMES_S = (1.0, 3_600.0, 86_400.0, 2_592_000.0, 31_536_000.0)
 SEED_SD = 0.02
@@ -62,6 +62,73 @@ def make_label_table(
     return table, features
 
 
+def make_variant_table(
+    networks: int = 60,
+    *,
+    variants: int = 8,
+    per_network: int = 4,
+    replicated: int = 10,
+    times_s: tuple[float, ...] = (1.0, 86_400.0),
+    seed: int = 0,
+) -> tuple[LabelTable, pd.DataFrame]:
+    """Labels on the nominal hardware and variants of it, and the features of every target's row.
+
+    Noise of the hardware lowers the odds, that of narrow networks more.
+    """
+    table, features = make_label_table(networks, replicated=replicated, times_s=times_s, seed=seed)
+    rng = np.random.default_rng((seed, 1))
+    noise = np.linspace(0.2, 3.0, variants)
+    bits = np.resize([4.0, 7.0, 5.0, 8.0, 6.0], variants)  # whatever the seed
+    ids = [f"v{index:011x}" for index in range(variants)]
+    rows = []
+    sizes, depthwise = (features[name].to_numpy() for name in ("log10_parameters", "depthwise"))
+    for index, key in enumerate(features.index):
+        odds = 1.2 * (sizes[index] - 4.0) - 1.5 * depthwise[index] + 1.0
+        for v in ((index + step) % variants for step in range(per_network)):
+            for training in range(3 if index < replicated else 1):
+                luck = SEED_SD * rng.normal()
+                for t_s in times_s:
+                    hurt = noise[v] * (1.5 - 0.2 * sizes[index])
+                    mean = expit(odds - hurt - 0.05 * np.log10(t_s)) + luck
+                    rows += [
+                        {
+                            "key": key,
+                            "seed": training,
+                            "variant": ids[v],
+                            "chip": chip,
+                            "t_s": t_s,
+                            "accuracy": value,
+                            "clips": 200,
+                            "sampling_sd": 0.02,
+                        }
+                        for chip, value in enumerate(
+                            np.clip(mean + 0.02 * rng.normal(size=2), 0.0, 1.0).tolist()
+                        )
+                    ]
+    hardware = pd.DataFrame(
+        {
+            "variant": ids,
+            "hardware": "made up",
+            "hardware_hash": ids,
+            "recalibrated": False,
+            "hardware_toml": "name = 'made up'",
+        }
+    )
+    table = LabelTable(
+        table.labels, table.networks, table.card, variants=pd.DataFrame(rows), hardware=hardware
+    )
+    targets = table.targets()
+    described = pd.DataFrame(
+        {
+            "hardware_noise": [0.0, *noise],
+            "hardware_adc_bits": [8.0, *bits],
+        },
+        index=[NOMINAL, *ids],
+    )
+    beside = described.loc[targets["variant"].tolist()].reset_index(drop=True)
+    return table, rows_of(features, targets).reset_index(drop=True).join(beside)
+
+
 def network_row(key: str, seed: int, *, parameters: int = 1000) -> dict[str, object]:
     return {
         "key": key,
@@ -96,3 +163,13 @@ def make_table() -> MakeTable:
 @pytest.fixture(scope="session")
 def made_up() -> tuple[LabelTable, pd.DataFrame]:
     return make_label_table()
+
+
+@pytest.fixture(scope="session")
+def on_variants() -> tuple[LabelTable, pd.DataFrame]:
+    return make_variant_table()
+
+
+@pytest.fixture(scope="session")
+def make_varied() -> MakeTable:
+    return make_variant_table

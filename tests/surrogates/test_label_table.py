@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analognas.surrogates import LabelTable
+from analognas.surrogates import NOMINAL, LabelTable
 
 Broken = Callable[[pd.DataFrame, pd.DataFrame], tuple[pd.DataFrame, pd.DataFrame]]
 
@@ -82,7 +82,25 @@ def test_targets_average_over_seeds_and_count_them(
     means = table.means()
     trainings = means[(means["key"] == first["key"]) & (means["t_s"] == first["t_s"])]
     assert first["mean"] == pytest.approx(trainings["mean"].mean())
-    assert targets[["mean", "low"]].to_numpy().min() >= 0
+    assert first["sd"] == pytest.approx(np.sqrt((trainings["sd"] ** 2).mean()))
+    assert set(targets["variant"]) == {NOMINAL}
+
+
+def test_targets_hold_every_network_on_all_its_hardware(
+    on_variants: tuple[LabelTable, pd.DataFrame],
+) -> None:
+    table, _ = on_variants
+    targets = table.targets()
+    assert table.variants is not None
+    assert table.description().variants == table.variants["variant"].nunique() == 8
+    assert "on 8 variants of the hardware" in table.description().summary()
+    for (key, variant, t_s), row in targets.groupby(["key", "variant", "t_s"]):
+        frame = table.labels if variant == NOMINAL else table.variants
+        here = frame[(frame["key"] == key) & (frame["t_s"] == t_s)]
+        if variant != NOMINAL:
+            here = here[here["variant"] == variant]
+        assert row["mean"].item() == pytest.approx(here["accuracy"].mean())
+        assert row["clips"].item() == here["clips"].iloc[0]
 
 
 BROKEN: dict[str, Broken] = {

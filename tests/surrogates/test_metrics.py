@@ -4,6 +4,7 @@ import math
 import random
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +17,7 @@ from analognas.surrogates import (
     spearman,
     tau_top_quarter,
 )
-from analognas.surrogates.metrics import mean_absolute_error
+from analognas.surrogates.metrics import mean_absolute_error, recall_of_ten
 
 VALUES = st.lists(st.floats(0, 1, width=16), min_size=3, max_size=30)
 
@@ -87,9 +88,22 @@ def test_errors_are_in_the_unit_of_the_values() -> None:
 
 
 def test_coverage_counts_networks_not_rows() -> None:
-    keys = ["a", "a", "a", "b"]
+    groups = pd.DataFrame({"key": ["a", "a", "a", "b"], "variant": "nominal"})
     actual = [0.5, 0.5, 0.9, 0.5]  # one of four rows is outside, but one of two networks
-    assert coverage(keys, actual, [0.4] * 4, [0.6] * 4) == 0.5
+    assert coverage(groups, actual, [0.4] * 4, [0.6] * 4) == 0.5
+
+
+def test_a_network_outside_on_one_of_two_kinds_of_hardware_counts_half() -> None:
+    groups = pd.DataFrame({"key": ["a", "a", "b"], "variant": ["x", "y", "x"]})
+    assert coverage(groups, [0.9, 0.5, 0.5], [0.4] * 3, [0.6] * 3) == 0.75
+
+
+def test_recall_counts_the_best_ten_that_are_found() -> None:
+    actual = np.arange(40.0)
+    assert recall_of_ten(actual, actual) == 1.0
+    assert recall_of_ten(actual, -actual) == 0.0
+    shifted = np.where(actual < 5, actual + 100, actual)  # five wrong ones take half the places
+    assert recall_of_ten(actual, shifted) == 0.5
 
 
 def test_arrays_of_different_length_are_refused() -> None:

@@ -30,8 +30,9 @@ from analognas.searching.surrogate_choice import choose_surrogate
 from analognas.simulator import HERMES_DEFAULT, PCM_2019, SIMULATOR_VERSION
 from analognas.simulator.chip import load_chip
 from analognas.surrogate_features import architecture_features
+from analognas.surrogates.boosting import BoostingSettings
 from analognas.surrogates.feature_table import with_times
-from analognas.surrogates.label_table import LabelDescription
+from analognas.surrogates.label_table import NOMINAL, LabelDescription
 from analognas.surrogates.xgboost_trees import TreeSettings, XGBoostSurrogate
 from analognas.tasks import Task, load_task
 
@@ -54,14 +55,17 @@ def surrogate_path(digits: Task, tmp_path_factory: pytest.TempPathFactory) -> st
     features = with_times(
         architecture_features(space, list(archs.values()), chip), (1.0, 86_400.0, 3.15e7)
     )
-    size = features["log10_energy_nJ"].to_numpy()
-    mean = np.clip(0.2 + 0.12 * size - 0.02 * features["log10_t_s"].to_numpy(), 0.0, 0.99)
+    size = features["log10_tile_reads"].to_numpy()
+    mean = np.clip(0.32 + 0.12 * size - 0.02 * features["log10_t_s"].to_numpy(), 0.0, 0.99)
     targets = pd.DataFrame(
         {
             "key": features.index,
             "t_s": 10 ** features["log10_t_s"].to_numpy(),
             "mean": mean,
-            "low": mean - 0.02,
+            "variant": NOMINAL,
+            "sd": 0.012,
+            "chips": 8.0,
+            "clips": 300.0,
             "seeds": 1,
         }
     )
@@ -78,9 +82,9 @@ def surrogate_path(digits: Task, tmp_path_factory: pytest.TempPathFactory) -> st
         chips=8,
         times_s=(1.0, 86_400.0, 3.15e7),
     )
-    surrogate = XGBoostSurrogate(TreeSettings(trees=30, calibration_folds=2)).fit(
-        features, targets, description=description
-    )
+    surrogate = XGBoostSurrogate(
+        TreeSettings(mean=BoostingSettings(trees=30), calibration_folds=2)
+    ).fit(features, targets, description=description)
     path = tmp_path_factory.mktemp("surrogate") / "digits.json"
     path.write_text(surrogate.to_json())
     return str(path)
@@ -323,7 +327,7 @@ def test_a_changed_surrogate_is_refused_on_resume(
             StopAfter(20, KeyboardInterrupt()),
         )
     content = json.loads(own.read_text())
-    content["scores"] = [0.5 * score for score in content["scores"]]
+    content["content"]["settings"]["smooth_share"] = 0.25
     own.write_text(json.dumps(content))
     with pytest.raises(UserError, match="the surrogate changed"):
         resume_search(tmp_path / "run")
