@@ -35,7 +35,7 @@ from analognas.simulator import (
     spawn_generator,
 )
 from analognas.simulator.chip import estimate_cost
-from analognas.simulator.layers.analog_model import batch_norms
+from analognas.simulator.layers.chip_norms import batch_norms
 from analognas.simulator.programming import ProgrammingMethod, programming_method
 
 if TYPE_CHECKING:

@@ -30,7 +30,7 @@ from analognas.exploring.sweep_settings import SweepSettings, choices, hardware_
 from analognas.records import AccuracyOverTime
 from analognas.simulator import AnalogModel, Hardware, program, spawn_generator
 from analognas.simulator.chip import ChipSpec, PlacementError, estimate_cost, place_layers
-from analognas.simulator.layers.analog_model import batch_norms
+from analognas.simulator.layers.chip_norms import batch_norms
 
 Progress = Callable[[int, int, str], None]
 

@@ -11,8 +11,7 @@ from torch import Tensor, nn
 
 from analognas.simulator.calibration import RangeRule, measure_ranges
 from analognas.simulator.layers import AnalogModel, analog_layers
-from analognas.simulator.layers.analog_model import batch_norms
-from analognas.simulator.layers.chip_norms import BatchMoments, computed_by
+from analognas.simulator.layers.chip_norms import BatchMoments, batch_norms, computed_by
 from analognas.simulator.layers.folding import Inputs
 
 

@@ -8,7 +8,7 @@ a share of the batch for each.
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -40,6 +40,18 @@ from analognas.simulator.training import LayerTraining
 
 RANGE_IN_STANDARD_DEVIATIONS = 3.0
 SMALLEST_RANGE = 1e-6
+
+
+# Per channel, `(C,)`, or of K chips `(K, C)`.
+FactorAndShift = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class Normed:
+    """Readings that compute a batch norm along."""
+
+    norm: FactorAndShift
+    readings: list[tuple[TileBlock, TileReading]]
 
 
 class AnalogLayer(nn.Module):
@@ -85,11 +97,13 @@ class AnalogLayer(nn.Module):
         # Which of `chips` compute: one, several on a batch `(K B, ...)`, chips varying slowest, or
         # None: the digital weights do.
         self.active: Places | None = 0
+        self.norm_after: FactorAndShift | None = None  # of a batch norm that is computed along
         self._batches_seen = 0
         self._moment = (0, 0.0)  # seed and age of the present reads
         # Noise and what else a read needs, by place in `chips`.
         self._streams: dict[int | None, NoiseStream] = {}
         self._readings: dict[int | tuple[int, int], list[tuple[TileBlock, TileReading]]] = {}
+        self._normed: dict[int | tuple[int, int], Normed] = {}
         self._numbers: dict[CrossbarTile, Tensor] = {}
 
     @property
@@ -233,7 +247,31 @@ class AnalogLayer(nn.Module):
             if self.reads_groups_apart and all(reading.is_bare for _, reading in readings):
                 readings = [_side_by_side(readings)]
             self._readings[key] = readings
-        return self._readings[key]
+            self._normed.pop(key, None)
+        norm = self.norm_after
+        if norm is None:
+            return self._readings[key]
+        before = self._normed.get(key)
+        if before is None or not all(map(torch.equal, before.norm, norm)):
+            readings = [
+                (block, replace(reading, columns=self._with_norm(reading.columns, block, norm)))
+                for block, reading in self._readings[key]
+            ]
+            before = self._normed[key] = Normed(norm, readings)
+        return before.readings
+
+    def _with_norm(self, columns: Columns, block: TileBlock, norm: FactorAndShift) -> Columns:
+        """Columns that compute the batch norm after them, too."""
+        factor, shift = (
+            (part.unsqueeze(-2) if part.dim() == 2 else part)[
+                ..., block.column_start : block.column_stop
+            ]
+            for part in norm
+        )
+        offset = columns.offset * factor
+        if self._begins_columns(block):
+            offset = offset + shift
+        return columns.changed(scale=columns.scale * factor, offset=offset)
 
     def _columns(self, tile: CrossbarTile, places: Places) -> Columns:
         if tile not in self._numbers:

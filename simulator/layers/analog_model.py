@@ -12,12 +12,11 @@ from torch import Tensor, nn
 from analognas.simulator.free_memory import usable_bytes
 from analognas.simulator.hardware import Hardware
 from analognas.simulator.layers.analog_layer import AnalogLayer
-from analognas.simulator.layers.chip_norms import computed_by, normalise
+from analognas.simulator.layers.chip_norms import batch_norms, computed_by, normalise
 from analognas.simulator.layers.folding import Folding, Inputs, NotFoldable
+from analognas.simulator.layers.merged_norms import NormsAfter, find_norms_after, merged
 from analognas.simulator.mapping import split_evenly
 from analognas.simulator.tile import Places
-
-BatchNorm = nn.modules.batchnorm._BatchNorm
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +52,7 @@ class AnalogModel(nn.Module):
         self.chips: tuple[int, ...] = ()
         self.chips_at_once: bool | None = None  # None: on a GPU
         self._foldings: dict[Any, Folding | None] = {}  # by the form of the inputs
+        self._norms_after: dict[Any, NormsAfter] = {}  # likewise
         # Batch-norm statistics of each chip, (K, C) by name, where they were recalibrated.
         self.chip_statistics: dict[str, Tensor] = {}
         self.register_load_state_dict_post_hook(  # type: ignore[no-untyped-call]
@@ -65,19 +65,21 @@ class AnalogModel(nn.Module):
             return self.network(*args, **kwargs)
         self._check_inputs([*args, *kwargs.values()])
         rounds = self.rounds(*args, **kwargs)
+        inputs = Inputs(args, kwargs)
+        norms = self._norms_merged_for(inputs)
         if rounds is None:
             outputs = []
             for chip in range(len(self.chips)):
-                with self.on_chip(chip):
+                with self.on_chip(chip), merged(norms, {}):
                     outputs.append(self.network(*args, **kwargs))
             return _joined(outputs, torch.stack)
-        inputs = Inputs(args, kwargs)
         folding = self._folding(inputs)
         assert folding is not None
         outputs = []
         for places in rounds:
             chips = places.stop - places.start
-            with self.on_chips(places):
+            statistics = {name: values[places] for name, values in self.chip_statistics.items()}
+            with self.on_chips(places), merged(norms, statistics):
                 outputs.append(folding.unfold(inputs.call(self.network, chips), chips))
         return _joined(outputs, torch.cat)
 
@@ -96,6 +98,13 @@ class AnalogModel(nn.Module):
         needed = inputs.samples * folding.numbers_per_sample * weight.element_size()
         fitting = max(1, usable_bytes(weight.device) // needed)
         return [slice(*bounds) for bounds in split_evenly(len(self.chips), fitting)]
+
+    def _norms_merged_for(self, inputs: Inputs) -> NormsAfter:
+        """Batch norms that the layers before them compute along."""
+        form = inputs.form
+        if form not in self._norms_after:
+            self._norms_after[form] = find_norms_after(self.network, inputs)
+        return self._norms_after[form]
 
     def _folding(self, inputs: Inputs) -> Folding | None:
         """How the network takes several chips; None if it does not."""
@@ -143,7 +152,7 @@ class AnalogModel(nn.Module):
         """Note which chips the layers were programmed on; their age is zero."""
         device = next(self.parameters()).device
         self.chips = chips
-        self._foldings = {}
+        self._foldings, self._norms_after = {}, {}
         self.chip_statistics = {}
         self.register_buffer("chip_numbers", torch.tensor(chips, device=device))
         self.register_buffer("roots", torch.tensor([root, factory_root], device=device))
@@ -233,12 +242,3 @@ def analog_layers(model: nn.Module) -> Iterator[tuple[str, AnalogLayer]]:
     for name, module in model.named_modules():
         if isinstance(module, AnalogLayer):
             yield name.removeprefix("network."), module
-
-
-def batch_norms(model: nn.Module) -> dict[str, nn.Module]:
-    """Every batch norm with running statistics, by its name in the model."""
-    return {
-        name: module
-        for name, module in model.named_modules()
-        if isinstance(module, BatchNorm) and module.running_mean is not None
-    }

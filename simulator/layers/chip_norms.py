@@ -7,6 +7,8 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+BatchNorm = nn.modules.batchnorm._BatchNorm
+
 # From the name of a batch norm, itself and its input to its output.
 Compute = Callable[[str, nn.Module, Tensor], Tensor]
 
@@ -37,16 +39,37 @@ def normalise(norm: nn.Module, x: Tensor, mean: Tensor, variance: Tensor) -> Ten
         variance: `(K, C)`.
     """
     chips, channels = mean.shape
-    parameters = dict(norm.named_parameters())
-    scale = torch.rsqrt(variance + norm.eps)  # type: ignore[operator]
-    if "weight" in parameters:
-        scale = scale * parameters["weight"]
-    shift = -mean * scale
-    if "bias" in parameters:
-        shift = shift + parameters["bias"]
+    scale, shift = factor_and_shift(norm, mean, variance)
     shape = (chips, 1, channels, *[1] * (x.dim() - 2))
     by_chip = torch.unflatten(x, 0, (chips, -1))
     return torch.addcmul(shift.view(shape), by_chip, scale.view(shape)).flatten(0, 1)
+
+
+def factor_and_shift(norm: nn.Module, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
+    """What `norm` multiplies channels with in evaluation, and what it adds then.
+
+    Args:
+        norm: For its weights and epsilon.
+        mean: `(..., C)`.
+        variance: `(..., C)`.
+    """
+    parameters = dict(norm.named_parameters())
+    factor = torch.rsqrt(variance + norm.eps)  # type: ignore[operator]
+    if "weight" in parameters:
+        factor = factor * parameters["weight"].detach()
+    shift = -mean * factor
+    if "bias" in parameters:
+        shift = shift + parameters["bias"].detach()
+    return factor, shift
+
+
+def batch_norms(model: nn.Module) -> dict[str, nn.Module]:
+    """Every batch norm with running statistics, by its name in the model."""
+    return {
+        name: module
+        for name, module in model.named_modules()
+        if isinstance(module, BatchNorm) and module.running_mean is not None
+    }
 
 
 class BatchMoments:

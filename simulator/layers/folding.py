@@ -184,7 +184,7 @@ def _run(network: nn.Module, inputs: Inputs) -> _Run:
     layers = [layer for layer in network.modules() if isinstance(layer, AnalogLayer)]
     hooks = [layer.register_forward_hook(record) for layer in layers]
     try:
-        with _digital(layers):
+        with digital_weights(layers):
             output = inputs.call(network)
     finally:
         for hook in hooks:
@@ -193,7 +193,7 @@ def _run(network: nn.Module, inputs: Inputs) -> _Run:
 
 
 @contextmanager
-def _digital(layers: list[AnalogLayer]) -> Iterator[None]:
+def digital_weights(layers: list[AnalogLayer]) -> Iterator[None]:
     """Let layers compute their digital weights, though they are programmed."""
     try:
         for layer in layers:
