@@ -118,7 +118,7 @@ class MeasuredModel:
             yield self._memory(key, best)
         for name, competitor in _installed().items():
             if competitor.evaluation is not None:
-                for key in SETTINGS:
+                for key in (name for name, one in SETTINGS.items() if one.target is not None):
                     yield self._competing(name, competitor, key, best)
 
     def _subject(self, memory_format: str) -> Subject:

@@ -25,7 +25,7 @@ from analognas.simulator import (
 )
 from analognas.simulator.hwa import noisy_training
 from analognas.simulator.ir_drop import IrDrop
-from analognas.simulator.presets import STANDARD_AIMC
+from analognas.simulator.presets import IDEAL, STANDARD_AIMC
 
 TRAINING = "training"  # every other name of a work is that of a setting: an evaluation
 TIMES_S = tuple(EVALUATION_TIMES_S.values())
@@ -45,12 +45,17 @@ class Setting:
     """Which effects an evaluation simulates, and how much slower than FP32 it may be."""
 
     title: str
-    target: float
+    target: float | None
     hardware: Hardware
 
 
 # In the order of their names, each with one effect more than the one before.
 SETTINGS: Mapping[str, Setting] = {
+    "0": Setting(
+        "products on the same tiles, exact cells and converters: below it nothing can be gained",
+        None,
+        replace(IDEAL, tile=STANDARD.tile),
+    ),
     "i": Setting(
         "programming, drift, 1/f noise, DAC, ADC, output noise",
         1.6,

@@ -212,9 +212,9 @@ def test_page_and_data_hold_the_ratios_and_name_their_command(tmp_path: Path) ->
     report = run_simulator_speed(config, lambda *message: messages.append(message))
     data = write_page(report, out)
     found = json.loads(data.read_text())
-    assert [row["work"] for row in found["speed"]] == [TRAINING, "i", "ii", "iii"]
+    assert [row["work"] for row in found["speed"]] == [TRAINING, "0", "i", "ii", "iii"]
     assert all(row["ratio"] > 0 for row in found["speed"])
-    assert [row["work"] for row in found["parts"]] == ["i", "ii", "iii"]
+    assert [row["work"] for row in found["parts"]] == ["0", "i", "ii", "iii"]
     assert all(min(row["program"], row["age"], row["read"]) > 0 for row in found["parts"])
     assert {row["over"] for row in found["lines"]} == {"chips", "times", "images"}
     assert found["memory"][0]["ratio"] == pytest.approx(120 / 110)
