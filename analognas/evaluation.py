@@ -43,6 +43,7 @@ def evaluate(  # noqa: PLR0913  (the seam of the application: network, task, har
     part: str = "test",
     chips: int = 25,
     device: str | torch.device = "cpu",
+    keep_digital: Sequence[str] = (),
     clock: Clock = time.perf_counter,
 ) -> Evaluation:
     """Train `arch` hardware-aware and measure it on simulated chips at every evaluation time."""
@@ -50,7 +51,15 @@ def evaluate(  # noqa: PLR0913  (the seam of the application: network, task, har
 
     space = make_space(arch.space, input_shape=task.input_shape, n_classes=task.n_classes)
     trained = train_network(
-        space, arch, task, recipe, hardware, seed=seed, device=device, clock=clock
+        space,
+        arch,
+        task,
+        recipe,
+        hardware,
+        seed=seed,
+        device=device,
+        keep_digital=keep_digital,
+        clock=clock,
     )
     return evaluate_trained(trained, task, hardware, chip, part=part, chips=chips, clock=clock)
 
@@ -118,7 +127,7 @@ def evaluate_answers(  # noqa: PLR0913
         seed=trained.seed,
         digital_accuracy=digital,
         analog=AccuracyOverTime.from_answers(times_s, correct),
-        cost=cost_summary(space, arch, chip),
+        cost=cost_summary(space, arch, chip, keep_digital=trained.keep_digital),
         parameters=space.parameters(arch),
         multiplications=space.multiplications(arch),
         training_seconds=trained.seconds,
@@ -191,9 +200,11 @@ def digital_accuracy(network: torch.nn.Module, data: Part) -> float:
     return correct / len(data)
 
 
-def cost_summary(space: SearchSpace, arch: Architecture, chip: ChipSpec) -> CostSummary:
+def cost_summary(
+    space: SearchSpace, arch: Architecture, chip: ChipSpec, *, keep_digital: Sequence[str] = ()
+) -> CostSummary:
     """Modelled cost of one inference of `arch` on `chip`, in the chip's default read mode."""
-    cost = estimate_cost(place_architecture(space, arch, chip), chip)
+    cost = estimate_cost(place_architecture(space, arch, chip, keep_digital=keep_digital), chip)
     return CostSummary(
         chip=chip.name,
         read_mode=cost.read_mode,

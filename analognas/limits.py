@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -43,33 +43,40 @@ def fits_limits(
     chip: ChipSpec,
     *,
     max_energy_nJ: float | None = None,
+    keep_digital: Collection[str] = (),
 ) -> bool:
     """Tell whether a network keeps every limit, the number of cores of the chip among them.
 
-    The cheap limits are looked at first; energy, which needs a placement, last.
+    The cheap limits are looked at first; energy, which needs a placement, last. Layers that are
+    kept digital take no cores.
     """
     if space.parameters(arch) > limits.max_parameters:
         return False
     if space.multiplications(arch) > limits.max_multiplications:
         return False
-    if _cores(space, arch, chip) > min(limits.max_cores, chip.cores):
+    if _cores(space, arch, chip, keep_digital) > min(limits.max_cores, chip.cores):
         return False
     if max_energy_nJ is None:
         return True
-    return _energy_nJ(space, arch, chip) <= max_energy_nJ
+    return _energy_nJ(space, arch, chip, keep_digital) <= max_energy_nJ
 
 
-def _cores(space: SearchSpace, arch: Architecture, chip: ChipSpec) -> int:
+def _cores(
+    space: SearchSpace, arch: Architecture, chip: ChipSpec, keep_digital: Collection[str] = ()
+) -> int:
     """Cores that a network needs; if its weights alone are too many, those that they would fill."""
-    shapes = layer_shapes(space, arch)
+    shapes = [shape for shape in layer_shapes(space, arch) if shape.name not in keep_digital]
     filled = -(-sum(shape.weights for shape in shapes) // (chip.rows * chip.columns))
     if chip.packed and filled > chip.cores:
         return filled  # packing thousands of blocks takes long and changes nothing
     return count_cores(shapes, chip.rows, chip.columns, packed=chip.packed)
 
 
-def _energy_nJ(space: SearchSpace, arch: Architecture, chip: ChipSpec) -> float:
-    return estimate_cost(place_architecture(space, arch, chip), chip).energy_nJ
+def _energy_nJ(
+    space: SearchSpace, arch: Architecture, chip: ChipSpec, keep_digital: Collection[str] = ()
+) -> float:
+    placement = place_architecture(space, arch, chip, keep_digital=keep_digital)
+    return estimate_cost(placement, chip).energy_nJ
 
 
 def make_fits(

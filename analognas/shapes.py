@@ -10,23 +10,37 @@ from analognas.simulator.chip import ChipSpec, DigitalWork, Placement, place_lay
 from analognas.simulator.mapping import LayerShape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from analognas.search_spaces import Architecture, LayerSpec, SearchSpace
 
 
-def place_architecture(space: SearchSpace, arch: Architecture, chip: ChipSpec) -> Placement:
+def place_architecture(
+    space: SearchSpace,
+    arch: Architecture,
+    chip: ChipSpec,
+    *,
+    keep_digital: Collection[str] = (),
+) -> Placement:
     """Lay `arch` onto a chip as `place` does with the built network, but in a fraction of the time.
 
-    Digital work is noted where the chip file says what it takes; no cost depends on it elsewhere.
+    Digital work is noted where the chip file says what it takes, and where layers are kept digital;
+    no cost depends on it elsewhere.
+
+    Args:
+        space: Of the architecture.
+        arch: The network.
+        chip: Where to.
+        keep_digital: Names of layers that are not placed.
 
     Raises:
         PlacementError: If the chip has too few cores.
     """
     units = chip.digital
     charged = units is not None and (units.operation_pJ or units.operations_per_ns) is not None
-    digital = digital_work(space, arch) if charged else ()
-    return place_layers(layer_shapes(space, arch), chip, digital=digital)
+    digital = digital_work(space, arch, keep_digital) if charged or keep_digital else ()
+    shapes = [one for one in layer_shapes(space, arch) if one.name not in keep_digital]
+    return place_layers(shapes, chip, digital=digital)
 
 
 def layer_shapes(space: SearchSpace, arch: Architecture) -> tuple[LayerShape, ...]:
@@ -57,11 +71,13 @@ def layer_shapes(space: SearchSpace, arch: Architecture) -> tuple[LayerShape, ..
     return tuple(shapes)
 
 
-def digital_work(space: SearchSpace, arch: Architecture) -> tuple[DigitalWork, ...]:
+def digital_work(
+    space: SearchSpace, arch: Architecture, keep_digital: Collection[str] = ()
+) -> tuple[DigitalWork, ...]:
     """What `arch` does digitally per inference, from the space's layer list alone.
 
     Every batch norm is folded into the layer before it. What is left are the ReLUs, the additions
-    of residual blocks and the average before the head.
+    of residual blocks, the average before the head, and the layers kept digital.
 
     Returns:
         The steps in the order of execution, with the names that `trace_network` gives them.
@@ -69,13 +85,21 @@ def digital_work(space: SearchSpace, arch: Architecture) -> tuple[DigitalWork, .
     *convolutions, head = space.layers(arch)
     steps: list[DigitalWork] = []
     for index, layers in groupby(convolutions, key=lambda layer: layer.block):
-        steps += _steps_of_block(list(layers), residual=arch.choices[index].shortcut != "none")
-    return (*steps, DigitalWork("pool", "pooling", head.in_channels))
+        residual = arch.choices[index].shortcut != "none"
+        steps += _steps_of_block(list(layers), keep_digital, residual=residual)
+    steps.append(DigitalWork("pool", "pooling", head.in_channels))
+    if head.name in keep_digital:
+        steps.append(DigitalWork(head.name, "matrix", head.multiplications))
+    return tuple(steps)
 
 
-def _steps_of_block(layers: list[LayerSpec], *, residual: bool) -> Iterator[DigitalWork]:
+def _steps_of_block(
+    layers: list[LayerSpec], keep_digital: Collection[str], *, residual: bool
+) -> Iterator[DigitalWork]:
     """ReLUs behind the convolutions; of a residual block the last one comes after the additions."""
     for layer, following in zip(layers, [*layers[1:], None], strict=True):
+        if layer.name in keep_digital:
+            yield DigitalWork(layer.name, "matrix", layer.multiplications)
         ends_branch = following is None or following.branch != layer.branch
         if layer.branch and not (residual and ends_branch):
             yield DigitalWork(f"{layer.name}_relu", "relu", _values(layer))

@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 
 from analognas.deployment.bundle import (
     EVALUATION,
+    HARDWARE_FILE,
     WEIGHTS,
     Bundle,
     read_bundle,
@@ -48,6 +49,12 @@ class StoredNetwork:
         name = self.bundle.title
         return f"{name if name == key else f'{name} {key}'}, {self.task.title}"
 
+    @property
+    def keep_digital(self) -> tuple[str, ...]:
+        """Names of layers that were trained to be on no crossbar."""
+        chosen = self.bundle.chosen
+        return () if chosen is None else chosen.keep_digital
+
     def on_hardware(self, hardware: Hardware, *, device: str) -> AnalogModel:
         """Put the stored weights and input ranges on tiles, not yet programmed.
 
@@ -66,6 +73,7 @@ class StoredNetwork:
                 hardware,
                 seed=evaluation.seed,
                 device=pick_device(device),
+                keep_digital=self.keep_digital,
             ).analog
 
 
@@ -108,6 +116,8 @@ def find_stored(
             f"{bundle.evaluation.data_key}), but {task.title} has the key {task.data_key}. Name "
             "the data by --data, and the keywords by --words."
         )
+    if bundle.chosen is not None:  # hardware of its own
+        hardware = str(bundle.folder / HARDWARE_FILE)
     return StoredNetwork(bundle, task, hardware or _preset_of(bundle))
 
 

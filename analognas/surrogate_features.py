@@ -11,7 +11,7 @@ A row of the table that a surrogate learns from is a network on a hardware at a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from math import log2, log10
 from typing import TYPE_CHECKING, Protocol
 
@@ -63,7 +63,11 @@ class TileSize(Protocol):
 
 
 def architecture_features(
-    space: SearchSpace, archs: Sequence[Architecture], chip: TileSize
+    space: SearchSpace,
+    archs: Sequence[Architecture],
+    chip: TileSize,
+    *,
+    keep_digital: Sequence[Collection[str]] | None = None,
 ) -> pd.DataFrame:
     """Describe networks, and how they lie on tiles, as rows of named numbers.
 
@@ -71,16 +75,23 @@ def architecture_features(
         space: Gives the columns of the network itself (`space.encode`) and its layers.
         archs: Any networks of the space; none is refused for its size.
         chip: Size of the tiles.
+        keep_digital: For every network, the names of layers that are on no tile: the columns of the
+            tiles leave them out. None: all layers are on tiles.
 
     Returns:
         One row per network, indexed by its key, without hardware and time (see `candidate_rows`).
         The columns are the same for every space and size of tiles.
     """
-    names, matrix = space.encode(archs)
-    tiles = pd.DataFrame(
-        [_on_tiles(layer_shapes(space, arch), chip) for arch in archs], columns=list(TILE_COLUMNS)
-    )
-    frame = pd.DataFrame(np.asarray(matrix), columns=list(names)).join(tiles)
+    columns, matrix = space.encode(archs)
+    left_out: Sequence[Collection[str]] = [()] * len(archs)
+    if keep_digital is not None:
+        left_out = keep_digital
+    placed = [
+        [shape for shape in layer_shapes(space, arch) if shape.name not in names]
+        for arch, names in zip(archs, left_out, strict=True)
+    ]
+    tiles = pd.DataFrame([_on_tiles(shapes, chip) for shapes in placed], columns=list(TILE_COLUMNS))
+    frame = pd.DataFrame(np.asarray(matrix), columns=list(columns)).join(tiles)
     return frame.set_index(pd.Index([arch.key for arch in archs], name="key"))
 
 

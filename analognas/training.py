@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -71,6 +71,7 @@ class TrainedNetwork:
     recipe: TrainingRecipe
     seed: int
     seconds: float
+    keep_digital: tuple[str, ...] = ()  # names of layers that are on no tile
 
     @property
     def digital(self) -> torch.nn.Module:
@@ -105,6 +106,7 @@ def train_network(  # noqa: PLR0913  (a seam: the things a training run is made 
     *,
     seed: int,
     device: str | torch.device = "cpu",
+    keep_digital: Sequence[str] = (),
     start: TrainedNetwork | None = None,
     progress: Progress | None = None,
     watch: Watch | None = None,
@@ -124,6 +126,7 @@ def train_network(  # noqa: PLR0913  (a seam: the things a training run is made 
             `analog` differs from it.
         seed: Of all random streams.
         device: Where to train.
+        keep_digital: Names of layers that feel no hardware.
         start: A first stage whose weights to continue from, by default none.
         progress: Told after every epoch.
         watch: Shown the network after every epoch but the last. It must not change anything; its
@@ -149,7 +152,8 @@ def train_network(  # noqa: PLR0913  (a seam: the things a training run is made 
     network = space.build(arch, generator=spawn_generator(seed, arch.key, "weights"))
     if start is not None:
         network.load_state_dict(start.digital.state_dict())
-    analog = to_analog(network, hardware).to(device).train()
+    kept = tuple(keep_digital)
+    analog = to_analog(network, hardware, keep_digital=kept).to(device).train()
     noise = spawn_generator(seed, stage, "noise", device=device)
     watched = 0.0
 
@@ -160,14 +164,14 @@ def train_network(  # noqa: PLR0913  (a seam: the things a training run is made 
         if watch is not None and epoch < recipe.epochs:
             paused = clock()
             spent = paused - began - watched
-            watch(epoch, TrainedNetwork(space, arch, analog, recipe, seed, spent))
+            watch(epoch, TrainedNetwork(space, arch, analog, recipe, seed, spent, kept))
             watched += clock() - paused
 
     with noisy_training(analog, recipe.hwa, generator=noise) as session:
         _fit(session, analog, task, recipe, path=(seed, stage), after_epoch=after_epoch)
     analog.eval()
     seconds = clock() - began - watched
-    return TrainedNetwork(space, arch, analog, recipe, seed, seconds)
+    return TrainedNetwork(space, arch, analog, recipe, seed, seconds, kept)
 
 
 def restore_network(  # noqa: PLR0913
@@ -179,6 +183,7 @@ def restore_network(  # noqa: PLR0913
     *,
     seed: int,
     device: str | torch.device = "cpu",
+    keep_digital: Sequence[str] = (),
 ) -> TrainedNetwork:
     """Put stored weights (`TrainedNetwork.state`, float16 or float32) back into a network.
 
@@ -203,7 +208,8 @@ def restore_network(  # noqa: PLR0913
     network.load_state_dict(
         {name: value.to(expected[name].dtype) for name, value in weights.items()}
     )
-    analog = to_analog(network, hardware).to(torch.device(device)).eval()
+    kept = tuple(keep_digital)
+    analog = to_analog(network, hardware, keep_digital=kept).to(torch.device(device)).eval()
     layers = dict(analog_layers(analog))
     if set(ranges) != set(layers):
         raise ValueError(
@@ -213,7 +219,7 @@ def restore_network(  # noqa: PLR0913
     with torch.no_grad():
         for name, layer in layers.items():
             layer.input_range.fill_(float(ranges[name].float().item()))
-    return TrainedNetwork(space, arch, analog, recipe, seed, 0.0)
+    return TrainedNetwork(space, arch, analog, recipe, seed, 0.0, kept)
 
 
 def _fit(

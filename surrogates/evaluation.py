@@ -19,6 +19,7 @@ from analognas.surrogates.scoring import LEVELS, Ceilings, score_predictions
 from analognas.surrogates.splits import (
     FOLDS,
     UNSEEN_HARDWARE,
+    UNSEEN_NETWORKS,
     Split,
     largest_split,
     learning_splits,
@@ -45,7 +46,8 @@ class SurrogateEvaluation:
     `scores` is long: `split`, `region`, `surrogate`, then the columns of `score_predictions`.
     In place of these `ablation` has `left_out` and `unseen` (networks, or hardware), `learning` has
     the number of `networks`; both are about the main surrogate. Ranks of a predictor that says the
-    same of every network are NaN.
+    same of every network are NaN. `unseen` holds the predictions of the main surrogate, if it is
+    judged, for networks that it did not see, as `predict_split` gives them.
     """
 
     description: LabelDescription
@@ -53,6 +55,7 @@ class SurrogateEvaluation:
     scores: pd.DataFrame
     ablation: pd.DataFrame
     learning: pd.DataFrame
+    unseen: pd.DataFrame
     seeds: int
 
 
@@ -132,6 +135,7 @@ def evaluate_surrogates(  # noqa: PLR0913
         scores=scored("split", ("split", "region", "surrogate")),
         ablation=scored("ablation", ("left_out", "unseen")),
         learning=scored("learning", ("networks",)),
+        unseen=together.get(("split", UNSEEN_NETWORKS, "", MAIN), pd.DataFrame()),
         seeds=seeds,
     )
 

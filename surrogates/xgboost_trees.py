@@ -5,7 +5,7 @@ add the rest, above all what the hardware does. Both work on log odds. Other tre
 apart the chips of a network are. Same labels, same bits: one thread, fixed seeds.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, field
 from typing import Annotated, Any, Self
 
@@ -15,6 +15,7 @@ import xgboost
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from analognas.surrogates.attribution import Contributions, shapley_values, tree_values
 from analognas.surrogates.base import DEFAULT_LEVEL, FloatArray, Prediction
 from analognas.surrogates.boosting import (
     BoostingSettings,
@@ -136,6 +137,36 @@ class XGBoostSurrogate:
             quantile_05=np.clip(low, 0.0, mean),
             rank_score=margin,
             beyond=beyond.hardware | beyond.size,
+        )
+
+    def contributions(
+        self, row: pd.DataFrame, others: pd.DataFrame, groups: Mapping[str, Sequence[str]]
+    ) -> Contributions:
+        """Take the log odds of the predicted mean of one row apart (see `attribution`).
+
+        Args:
+            row: One row with the fitted columns.
+            others: Rows whose average it is compared with.
+            groups: Columns that belong together; every fitted column must be in one of them.
+        """
+        smooth = self._require_fitted()[0]
+        place = {name: index for index, name in enumerate(self.columns)}
+        missing = set(place) - {name for names in groups.values() for name in names}
+        if missing:
+            raise ValueError(f"Every column must be in a group, but {sorted(missing)} are not.")
+        columns = {
+            group: [place[name] for name in names if name in place]
+            for group, names in groups.items()
+        }
+        one, many = (feature_matrix(frame, self.columns) for frame in (row, others))
+        booster = self._boosters["mean"]
+        values = tree_values(booster, np.concatenate([one, many]))
+        above = values[0] - values[1:].mean(axis=0)
+        return Contributions(
+            base=float(boosted_margin(booster, many, self._start(smooth, many)).mean()),
+            total=float(boosted_margin(booster, one, self._start(smooth, one))[0]),
+            trees={group: float(above[places].sum()) for group, places in columns.items()},
+            smooth=shapley_values(lambda rows: self._start(smooth, rows), one[0], many, columns),
         )
 
     def to_json(self) -> str:

@@ -104,8 +104,8 @@ def run_benchmark(
             "training": f"{config.epochs} epochs hardware-aware, seeds "
             + ", ".join(map(str, config.seeds)),
             "chips": f"{config.chips} simulated chips per training",
-            "search": f"{search.budget} candidates each for {search.sampler} and random search, "
-            f"seed {search.seed}, picked by prediction; {basis}",
+            "search": f"{search.asked_budget} candidates each for {search.strategy} and random "
+            f"search, seed {search.seed}, picked by prediction; {basis}",
             "versions": f"analognas {__version__}, simulator {SIMULATOR_VERSION}, "
             f"torch {torch.__version__}, Python {platform.python_version()}",
             "for machines": f"the same numbers are in `{out.with_suffix('.csv').name}`",

@@ -22,6 +22,13 @@ from analognas.benchmarks.surrogate_tables import (
     score_tables,
     time_in_words,
 )
+from analognas.benchmarks.surrogate_what_if import NOTE as WHAT_IF_NOTE
+from analognas.benchmarks.surrogate_what_if import (
+    plot_what_if,
+    what_if_changes,
+    what_if_scores,
+    what_if_table,
+)
 from analognas.benchmarks.tables import markdown_table
 from analognas.files import write_text, writing
 from analognas.reporting.style import (
@@ -42,20 +49,26 @@ from analognas.surrogates.splits import UNSEEN_BOTH, UNSEEN_HARDWARE, UNSEEN_NET
 
 FORMAT_VERSION = 1
 PNG_DPI = 150
+WHAT_IF = "_what_if.png"  # behind the name of the page
 
 
 def write_page(report: SurrogateReport, out: Path) -> None:
-    """Write the page, and beside it the numbers (.json) and the learning curve (.png)."""
+    """Write the page, and beside it the numbers (.json), the learning curve (.png), what-ifs."""
     write_text(out, to_markdown(report, out.with_suffix("").name))
     write_text(out.with_suffix(".json"), json.dumps(to_json(report), indent=1) + "\n")
-    figure = plot_learning(report)
-    with writing(out.with_suffix(".png")) as temporary:
-        figure.savefig(temporary, dpi=PNG_DPI, facecolor=PAPER)
+    figures = {out.with_suffix(".png"): plot_learning(report)}
+    changes = what_if_changes(report.evaluation)
+    if not changes.empty:
+        figures[out.with_name(out.with_suffix("").name + WHAT_IF)] = plot_what_if(changes)
+    for path, figure in figures.items():
+        with writing(path) as temporary:
+            figure.savefig(temporary, dpi=PNG_DPI, facecolor=PAPER)
 
 
 def to_json(report: SurrogateReport) -> dict[str, Any]:
     """Everything that was found; accuracies are fractions."""
     result = report.evaluation
+    changes = what_if_changes(result)
     return {
         "format_version": FORMAT_VERSION,
         "label": "predicted, against simulated",
@@ -64,6 +77,7 @@ def to_json(report: SurrogateReport) -> dict[str, Any]:
         "scores": _records(result.scores),
         "ablation": _records(result.ablation),
         "learning": _records(result.learning),
+        "what_if": None if changes.empty else _plain(what_if_scores(changes)),
         "adaptation": {
             name: [_plain(asdict(score)) for score in scores]
             for name, scores in report.adaptation.items()
@@ -90,6 +104,12 @@ def to_markdown(report: SurrogateReport, stem: str) -> str:
     ]
     for table in score_tables(result, all_times=True):
         lines += _section(table)
+    changes = what_if_changes(result)
+    if not changes.empty:
+        title, columns, rows = what_if_table(changes)
+        picture = f"![Predicted against simulated change of the accuracy]({stem}{WHAT_IF})"
+        lines += [f"## {title}", "", WHAT_IF_NOTE, "", *_table((title, columns, rows)), ""]
+        lines += [picture, ""]
     lines += ["## Regions", "", "Left out one after another, with all variants in them:", ""]
     lines += [f"- {region.name}: `{region.column}` {_bounds(region)}" for region in REGIONS]
     lines += [

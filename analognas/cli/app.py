@@ -8,12 +8,14 @@ import typer
 
 from analognas import __version__
 from analognas.cli.analyze import analyze_app
+from analognas.cli.ask import ask
 from analognas.cli.bench import bench_app
 from analognas.cli.chips import chips_app
 from analognas.cli.data import data_app
 from analognas.cli.deploy import deploy
 from analognas.cli.door import Door
 from analognas.cli.evaluate import evaluate
+from analognas.cli.explain import explain
 from analognas.cli.explore_chip import explore_chip
 from analognas.cli.export import export
 from analognas.cli.label import label
@@ -38,6 +40,8 @@ COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
     (LOOK, tasks),
     (LOOK, spaces),
     (MEASURE, evaluate),
+    (MEASURE, ask),
+    (MEASURE, explain),
     (MEASURE, deploy),
     (MEASURE, explore_chip),
     (MEASURE, label),

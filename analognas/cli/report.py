@@ -17,22 +17,23 @@ def report(
     from analognas.cli.output import say, show_json, show_table
     from analognas.reporting import write_figures, write_report
     from analognas.reporting.contents import read_run
-    from analognas.reporting.tables import TERMINAL_FORMATS, network_records
+    from analognas.reporting.tables import network_records, terminal_formats
 
     path = write_report(run)
     if figures is not None:
         for figure in write_figures(run, figures):
             say(f"Written to {figure}.")
     contents = read_run(run)
-    records = network_records(contents.bundles)
+    records = network_records(contents.bundles, contents.config.min_accuracy)
+    formats = terminal_formats(records)
     if json:
         show_json(records)
     else:
         show_table(
             f"Networks of {run}, accuracy on the test part",
-            tuple(TERMINAL_FORMATS),
-            [[record[column] for column in TERMINAL_FORMATS] for record in records],
+            tuple(formats),
+            [[record[column] for column in formats] for record in records],
             note=contents.scope,
-            formats=TERMINAL_FORMATS,
+            formats=formats,
         )
     say(f"Written to {path}.")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 if TYPE_CHECKING:
+    from analognas.deployment.bundle import Bundle
     from analognas.searching import SearchConfig, SearchResult
 
 
@@ -35,39 +37,81 @@ def search(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change the hardware; repeatable."),
     ] = None,
+    evaluator: Annotated[
+        Literal["surrogate", "training"],
+        typer.Option(
+            help="How candidates are judged: predicted by a surrogate, or trained hardware-aware "
+            "and measured on simulated chips, on the validation part. Training needs no surrogate, "
+            "so it works for every task, and takes its time."
+        ),
+    ] = "surrogate",
     surrogate: Annotated[
         str | None,
         typer.Option(help="Surrogate: a name or a JSON file. Default: the nearest fitted one."),
     ] = None,
+    search_hardware: Annotated[
+        str,
+        typer.Option(
+            metavar="all|NAME,...",
+            help="Decide about the hardware together with the network. Comma-separated: "
+            "digital-layers (none, first, last or both on no crossbar), devices (1 or 2 cells per "
+            "polarity), adc-bits (5 to 8), read-mode (of the chip), noise (in the training, "
+            "relative to the recipe; only with --evaluator training); all: whatever chip and "
+            "evaluator allow.",
+        ),
+    ] = "",
     objectives: Annotated[
         str,
         typer.Option(
-            help="Comma-separated. Predicted: accuracy@T (mean), accuracy-low@T (5 % quantile over "
-            "chips) and yield@T (share of chips above --min-accuracy), T being 1s, 1h, 1day, "
-            "1month or 1year; accuracy-worst (lowest of these times), drop (from 1 s to 1 month), "
-            "service-life (time until the accuracy is below --min-accuracy, at most a year). "
+            help="Comma-separated. Predicted, or simulated with --evaluator training: accuracy@T "
+            "(mean), accuracy-low@T (5 % quantile over chips) and yield@T (share of chips above "
+            "--min-accuracy), T being 1s, 1h, 1day, 1month or 1year; accuracy-worst (lowest of "
+            "these times), drop (from 1 s to 1 month), service-life (time until the accuracy is "
+            "below --min-accuracy, at most a year). "
             "Modelled or counted: energy, latency, area, cores, parameters."
         ),
     ] = "accuracy@1day,energy",
     budget: Annotated[
-        str, typer.Option(metavar="N|Nm", help="Different networks to score, or minutes.")
-    ] = "2000",
-    sampler: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help="Who proposes: nsga2, regularised-evolution, local-search, random, analognas "
-            "(the published evolution, first objective only), optuna-nsga2, tpe (at most 300 "
-            "networks), gp (at most 100), or an installed strategy."
+            metavar="N|Nm",
+            help="Different networks to score, or minutes; default 2000. With --evaluator "
+            "training: full trainings (shorter ones count in part), or minutes of training and "
+            "measuring, added up over all workers; default 30m. Winners come on top.",
         ),
-    ] = "nsga2",
+    ] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(help="Of a full training of a candidate, with --evaluator training. [15]"),
+    ] = None,
+    reevaluate: Annotated[
+        int | None,
+        typer.Option(
+            metavar="K",
+            help="With --evaluator training: train every network of the front K times more, under "
+            "fresh seeds and on fresh chips, and say by how much the search was too optimistic. "
+            "On top of the budget; 0: not at all. [1]",
+        ),
+    ] = None,
+    sampler: Annotated[
+        str | None,
+        typer.Option(
+            help="Who proposes: nsga2 (default), multi-fidelity (default with --evaluator "
+            "training: short trainings first, the better half goes on), regularised-evolution, "
+            "local-search, random, analognas (the published evolution, first objective only), "
+            "optuna-nsga2, tpe (at most 300 networks), gp (at most 100), surrogate-assisted (with "
+            "--evaluator training: learns from its own trainings, at most 300), or an installed "
+            "strategy."
+        ),
+    ] = None,
     max_cores: Annotated[int | None, typer.Option(help="Cores at most.")] = None,
     max_params: Annotated[int | None, typer.Option(help="Parameters at most.")] = None,
     max_energy_nj: Annotated[float | None, typer.Option(help="nJ per inference at most.")] = None,
     min_accuracy: Annotated[
         float | None,
         typer.Option(
-            help="Predicted accuracy after a day at least, 0 to 1. It is also the accuracy that "
-            "is enough for service-life and yield@T."
+            help="Accuracy after a day at least, predicted or simulated, 0 to 1. It is also the "
+            "accuracy that is enough for service-life and yield@T, of candidates and of winners."
         ),
     ] = None,
     label_budget: Annotated[
@@ -84,10 +128,10 @@ def search(
     ] = False,
     seed: Annotated[int, typer.Option(help="Of every random draw.")] = 0,
     device: Annotated[
-        Literal["auto", "cpu", "cuda"], typer.Option(help="Where winners are trained.")
+        Literal["auto", "cpu", "cuda"], typer.Option(help="Where networks are trained.")
     ] = "auto",
     workers: Annotated[
-        int | None, typer.Option(help="Processes that train winners. Default: one per core.")
+        int | None, typer.Option(help="Processes that train. Default: one per core.")
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Run folder. Default: runs/TASK-DATE-seedSEED.")
@@ -123,8 +167,12 @@ def search(
             "space": space,
             "chip": chip,
             "hardware": hardware,
+            "evaluator": evaluator,
+            "epochs": epochs,
+            "reevaluate": reevaluate,
             "surrogate": surrogate,
             "overrides": parse_settings(settings or []),
+            "search_hardware": _list(search_hardware),
             "objectives": _list(objectives),
             "budget": budget,
             "sampler": sampler,
@@ -170,16 +218,25 @@ def show_plan(config: SearchConfig, *, as_json: bool) -> None:
 def show_result(result: SearchResult, *, as_json: bool) -> None:
     """Print the front of a search, and what its trained winners reached."""
     from analognas.cli.output import say, show_json, show_table
-    from analognas.searching import OBJECTIVES
+    from analognas.reporting.tables import optimism_sentences
+    from analognas.searching.hardware_names import in_words, shown
 
+    catalogue = result.config.catalogue
     optimised = result.config.objectives
     names = [*optimised, *(n for n in ("accuracy@1day", "energy", "cores") if n not in optimised)]
     trained = trained_records(result)
     rows: list[list[Any]] = [
-        [member.key, ", ".join(member.picks) or None, *(member.scores[name] for name in names)]
+        [
+            member.key,
+            ", ".join(member.picks) or None,
+            *([member.seeds] if result.config.trains else []),
+            *(member.scores[name] for name in names),
+        ]
         for member in result.front
     ]
-    columns = ("key", "picked for", *(OBJECTIVES[name].heading for name in names))
+    seeds = ["training seeds"] if result.config.trains else []
+    columns = ["key", "picked for", *seeds, *(catalogue[name].heading for name in names)]
+    designs = [shown(member.codes) for member in result.front]  # empty unless hardware is searched
     if as_json:
         show_json(
             {
@@ -189,24 +246,37 @@ def show_result(result: SearchResult, *, as_json: bool) -> None:
                 "basis": result.basis,
                 "costs": result.scope,
                 "warnings": result.warnings,
-                "front": [dict(zip(columns, row, strict=True)) for row in rows],
+                "front": [
+                    dict(zip(columns, row, strict=True))
+                    | ({"network": member.network, **design} if design else {})
+                    for row, member, design in zip(rows, result.front, designs, strict=True)
+                ],
                 "winners": trained,
+                "optimism": optimism_record(result),
             }
         )
         return
+    if any(designs):
+        columns.append("hardware")
+        rows = [[*row, in_words(m.codes)] for row, m in zip(rows, result.front, strict=True)]
     formats = {
-        OBJECTIVES[name].heading: ".4f" if OBJECTIVES[name].unit == "fraction" else ",.0f"
+        catalogue[name].heading: ".4f" if catalogue[name].unit == "fraction" else ",.0f"
         for name in names
     }
     show_table(
-        f"Front of {result.networks} networks, scored in {result.seconds:.0f} s",
+        f"Front of {result.networks} networks, "
+        f"{'trained and measured' if result.config.trains else 'scored'} in {result.seconds:.0f} s",
         columns,
         rows,
         note=f"{result.basis} {result.scope}",
         formats=formats,
     )
+    if result.reevaluation is not None:
+        say(result.reevaluation.summary())
     if trained:
         show_trained(trained, result.scope)
+        for sentence in optimism_sentences(_bundles(result)):
+            say(sentence)
     for warning in result.warnings:
         say(f"note: {warning}")
     say(f"Everything is in {result.directory}.")
@@ -214,23 +284,41 @@ def show_result(result: SearchResult, *, as_json: bool) -> None:
 
 def trained_records(result: SearchResult) -> Sequence[Mapping[str, object]]:
     """Size, modelled cost and simulated accuracy of every trained network."""
+    from analognas.reporting.tables import network_records
+
+    return network_records(_bundles(result), result.config.min_accuracy)
+
+
+def optimism_record(result: SearchResult) -> Mapping[str, object]:
+    """By how much the search, or the surrogate, expected too much."""
+    from analognas.reporting.tables import optimism_of_winners
+
+    again = result.reevaluation
+    fresh = None if again is None else {one.key: dict(one.scores) for one in again.front}
+    return {
+        "front": None if again is None else {**asdict(again), "front": fresh},
+        "winners": optimism_of_winners(_bundles(result)),
+    }
+
+
+def _bundles(result: SearchResult) -> list[Bundle]:
     if not result.bundles:
         return []
     from analognas.deployment.bundle import read_bundle
-    from analognas.reporting.tables import network_records
 
-    return network_records([read_bundle(folder) for folder in result.bundles])
+    return [read_bundle(folder) for folder in result.bundles]
 
 
 def show_trained(records: Sequence[Mapping[str, object]], scope: str) -> None:
     """Print what the trained networks reached on the simulated chips."""
     from analognas.cli.output import show_table
-    from analognas.reporting.tables import TERMINAL_FORMATS
+    from analognas.reporting.tables import terminal_formats
 
+    formats = terminal_formats(records)
     show_table(
         "Trained, put on simulated chips and aged: accuracy on the test part",
-        tuple(TERMINAL_FORMATS),
-        [[record[column] for column in TERMINAL_FORMATS] for record in records],
+        tuple(formats),
+        [[record[column] for column in formats] for record in records],
         note=scope,
-        formats=TERMINAL_FORMATS,
+        formats=formats,
     )

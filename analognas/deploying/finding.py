@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from safetensors import SafetensorError
@@ -15,6 +16,9 @@ from analognas.deploying.sources import CALIBRATION_INPUTS, Source
 from analognas.errors import UserError, checking
 from analognas.simulator import HERMES_DEFAULT, analog_layers, to_digital
 from analognas.simulator.chip import CHIPS
+
+if TYPE_CHECKING:
+    from analognas.stored_network import StoredNetwork
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +127,19 @@ def _stored(request: SourceRequest, device: torch.device) -> Source:
         hardware=stored.hardware,
         chip=chip if (chip := stored.bundle.evaluation.cost.chip) in CHIPS else None,
         reference=to_digital(analog, clip_inputs=True).eval(),
+        notes=_digital_notes(stored, request),
+    )
+
+
+def _digital_notes(stored: StoredNetwork, request: SourceRequest) -> tuple[str, ...]:
+    """Say so where layers that were trained to stay digital are put on the chip."""
+    left = [name for name in stored.keep_digital if name not in request.keep_digital]
+    if not left:
+        return ()
+    options = " ".join(f"--keep-digital {name}" for name in left)
+    return (
+        f"{' and '.join(left)} of this network stayed digital in its training, but are put on the "
+        f"chip here. Add {options} to keep them digital.",
     )
 
 

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from analognas.deployment.chosen_hardware import ChosenHardware
 from analognas.errors import UserError
 from analognas.files import write_text
 from analognas.records import EVALUATION_TIMES_S, AccuracyOverTime, Evaluation
@@ -29,6 +30,10 @@ COST = "cost.csv"
 PICK = "pick.json"
 EVALUATION = "evaluation.json"
 README = "README.txt"
+# Only of a network whose hardware was searched: what was chosen, and what it came to.
+CHOSEN = "design.json"
+HARDWARE_FILE = "hardware.toml"
+CHIP_FILE = "chip.toml"
 DIGITAL = "digital steps"  # a row of the cost table on chips that charge them
 TOTAL = "total"  # the last row
 FILES = (ARCHITECTURE, WEIGHTS, NETWORK, PLACEMENT, ACCURACY, COST, PICK, EVALUATION, README)
@@ -45,18 +50,38 @@ class PredictedAccuracy:
 
 
 @dataclass(frozen=True)
+class FoundAccuracy:
+    """What a search that trains its candidates measured on the validation part."""
+
+    t_s: float
+    mean: float
+
+
+@dataclass(frozen=True)
 class Origin:
-    """Why this network was trained: as a pick of the front, or as a baseline."""
+    """Why this network was trained: as a pick of the front, or as a baseline.
+
+    What was known of it before is either `predicted` by a surrogate or `found` by a search that
+    trained it shorter, simulated on the validation part; both may be empty.
+    """
 
     name: str
     baseline: bool
     predicted: tuple[PredictedAccuracy, ...]
+    found: tuple[FoundAccuracy, ...] = ()
+
+    def found_at(self, t_s: float) -> FoundAccuracy | None:
+        return next((f for f in self.found if f.t_s == t_s), None)
 
     def predicted_at(self, t_s: float) -> PredictedAccuracy | None:
         return next((p for p in self.predicted if p.t_s == t_s), None)
 
     def to_dict(self) -> dict[str, Any]:
-        return {"format_version": FORMAT_VERSION, "label": "predicted", **asdict(self)}
+        content = {"format_version": FORMAT_VERSION, "label": "predicted", **asdict(self)}
+        if self.found:
+            return content | {"label": "simulated, validation part"}
+        del content["found"]
+        return content
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Origin:
@@ -66,7 +91,8 @@ class Origin:
                 f"`format_version` must be {FORMAT_VERSION}, not {data.get('format_version')!r}."
             )
         predicted = tuple(PredictedAccuracy(**entry) for entry in data["predicted"])
-        return cls(str(data["name"]), bool(data["baseline"]), predicted)
+        found = tuple(FoundAccuracy(**entry) for entry in data.get("found", ()))
+        return cls(str(data["name"]), bool(data["baseline"]), predicted, found)
 
 
 @dataclass(frozen=True)
@@ -74,7 +100,7 @@ class Bundle:
     """One finished network of a run, read back from its folder.
 
     `layers` are the rows of the cost table (the last one is the total), `placement` is
-    `Placement.to_dict()`.
+    `Placement.to_dict()`. `chosen` says which hardware a search chose for it, if it searched any.
     """
 
     folder: Path
@@ -82,6 +108,7 @@ class Bundle:
     evaluation: Evaluation
     placement: Mapping[str, Any]
     layers: tuple[Mapping[str, str], ...]
+    chosen: ChosenHardware | None = None
 
     @property
     def name(self) -> str:
@@ -145,7 +172,11 @@ def read_bundle(folder: Path) -> Bundle:
         origin = Origin.from_dict(_read_json(folder / PICK))
         placement = _read_json(folder / PLACEMENT)
         layers = tuple(csv.DictReader(io.StringIO((folder / COST).read_text(encoding="utf-8"))))
-        missing = [name for name in FILES if not (folder / name).is_file()]
+        chosen = None
+        if (folder / CHOSEN).is_file():
+            chosen = ChosenHardware.from_dict(_read_json(folder / CHOSEN))
+        files = FILES if chosen is None else (*FILES, HARDWARE_FILE, CHIP_FILE)
+        missing = [name for name in files if not (folder / name).is_file()]
         if missing:
             raise ValueError(f"{', '.join(missing)} is missing")
     except OSError as error:
@@ -155,7 +186,7 @@ def read_bundle(folder: Path) -> Bundle:
             f"{folder} is not a complete bundle: {error}. "
             "Delete this folder and run `analognas resume` to make it again."
         ) from error
-    return Bundle(folder, origin, evaluation, placement, layers)
+    return Bundle(folder, origin, evaluation, placement, layers, chosen)
 
 
 def read_bundles(winners: Path) -> tuple[Bundle, ...]:

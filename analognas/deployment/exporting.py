@@ -15,7 +15,7 @@ from analognas.deployment.bundle import (
     read_bundles,
     writing_folder,
 )
-from analognas.deployment.network import Deployment, NamedNetwork, Progress, deploy_network
+from analognas.deployment.network import NamedNetwork, Progress, deploy_network
 from analognas.deployment.winners import FOLDER
 from analognas.errors import UserError, checking
 
@@ -129,22 +129,16 @@ def _train(
     run_directory: Path, found: ScoredNetwork, folder: Path, progress: Progress | None
 ) -> None:
     """Make the bundle of a scored network with the settings of its run."""
-    from analognas.search_spaces import Architecture
+    from analognas.searching.design_deployment import own_setting
+    from analognas.searching.designs import Design
     from analognas.searching.run_directory import RunDirectory
     from analognas.searching.setup import prepare
-    from analognas.training import pick_device
 
     config = RunDirectory(run_directory).config()
     setup = prepare(config, folder=run_directory)
     with checking(f"network {found.candidate.key}"):
-        arch = Architecture.from_dict(found.candidate.architecture)
-    setting = Deployment(
-        task=setup.task,
-        space=setup.space,
-        hardware=setup.hardware,
-        chip=setup.chip,
-        seed=config.seed,
-        device=str(pick_device(config.device)),
-    )
-    pick = NamedNetwork(found.name, arch, setup.scorer.intervals(arch))
+        design = Design.from_dict(found.candidate.architecture)
+    setting = own_setting(setup, design)
+    predicted = {} if config.trains else setup.scorer.intervals(design)
+    pick = NamedNetwork(found.name, design.arch, predicted)
     deploy_network(setting, pick, folder, progress=progress)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,7 +16,8 @@ from torch import nn
 from analognas import __version__
 from analognas.allocator import keep_freed_memory
 from analognas.deployment import bundle as files
-from analognas.deployment.bundle import Origin, PredictedAccuracy
+from analognas.deployment.bundle import FoundAccuracy, Origin, PredictedAccuracy
+from analognas.deployment.chosen_hardware import ChosenHardware
 from analognas.deployment.onnx_export import TOLERANCE, export_onnx, largest_difference
 from analognas.deployment.readme import describe
 from analognas.errors import UserError
@@ -50,7 +51,12 @@ class Interval(Protocol):
 
 
 class Pick(Protocol):
-    """A network worth training: `predicted` maps seconds after programming to accuracies."""
+    """A network worth training.
+
+    `predicted` maps seconds after programming to accuracies that a surrogate predicted, `found` to
+    those that a search has simulated on the validation part after a shorter training. `setting` is
+    that of a network whose hardware was searched; None takes that of the run.
+    """
 
     @property
     def name(self) -> str: ...
@@ -58,6 +64,10 @@ class Pick(Protocol):
     def architecture(self) -> Architecture: ...
     @property
     def predicted(self) -> Mapping[float, Interval]: ...
+    @property
+    def found(self) -> Mapping[float, float]: ...
+    @property
+    def setting(self) -> Deployment | None: ...
 
 
 class Trained(Protocol):
@@ -76,6 +86,8 @@ class NamedNetwork:
     name: str
     architecture: Architecture
     predicted: Mapping[float, Interval] = field(default_factory=dict)
+    found: Mapping[float, float] = field(default_factory=dict)
+    setting: Deployment | None = None
 
 
 @dataclass(frozen=True)
@@ -97,6 +109,7 @@ def train_fully(setting: Deployment, arch: Architecture, progress: Progress) -> 
         setting.hardware,
         seed=setting.seed,
         device=setting.device,
+        keep_digital=setting.keep_digital,
         progress=progress,
     )
 
@@ -132,6 +145,9 @@ def write_checked_onnx(path: Path, setting: Deployment, network: nn.Module, key:
 class Deployment:
     """Everything that the networks of a run have in common when they are deployed.
 
+    Where the hardware was searched, every network has a setting of its own, and `chosen` says what
+    was chosen.
+
     The number of threads is part of it because sums that are split over other numbers of threads
     round differently: with it fixed, results do not depend on how many processes share the work.
     """
@@ -146,6 +162,16 @@ class Deployment:
     device: str = "cpu"
     threads: int = 1
     methods: Methods = Methods(train_fully, measure_on_test_part, write_checked_onnx)
+    chosen: ChosenHardware | None = None
+
+    @property
+    def keep_digital(self) -> tuple[str, ...]:
+        """Names of layers that are on no crossbar."""
+        return () if self.chosen is None else self.chosen.keep_digital
+
+    def key_of(self, arch: Architecture) -> str:
+        """The key of a network on this hardware."""
+        return arch.key if self.chosen is None else self.chosen.key
 
 
 def deploy_network(
@@ -176,12 +202,15 @@ def deploy_network(
         trained = setting.methods.train(setting, pick.architecture, report)
         report(1, 1, f"on {setting.chips} simulated chips")
         evaluation = setting.methods.measure(setting, trained)
+        if setting.chosen is not None:
+            evaluation = replace(evaluation, key=setting.chosen.key)
         with files.writing_folder(folder) as unfinished:
             placement = write_bundle(unfinished, setting, trained, evaluation)
             origin = _origin(pick, baseline)
             scope = cost_scope(setting.chip, evaluation.cost.read_mode)
             files.write_json(unfinished / files.PICK, origin.to_dict())
-            write_text(unfinished / files.README, describe(origin, evaluation, placement, scope))
+            text = describe(origin, evaluation, placement, scope, setting.chosen)
+            write_text(unfinished / files.README, text)
     if progress is not None:
         progress(100, 100, f"{pick.name}: done")
 
@@ -195,7 +224,9 @@ def write_bundle(
         Where it lies on the chip.
     """
     network = trained.digital.to("cpu")
-    placement = place(network, setting.task.input_shape, setting.chip)
+    placement = place(
+        network, setting.task.input_shape, setting.chip, keep_digital=setting.keep_digital
+    )
     files.write_json(folder / files.ARCHITECTURE, evaluation.architecture)
     write_bytes(folder / files.WEIGHTS, save(_float32(trained.state), {"key": evaluation.key}))
     setting.methods.write_onnx(folder / files.NETWORK, setting, network, evaluation.key)
@@ -203,17 +234,23 @@ def write_bundle(
     files.write_table(folder / files.ACCURACY, *files.accuracy_table(evaluation.analog))
     files.write_table(folder / files.COST, *_cost_table(placement, setting.chip))
     files.write_json(folder / files.EVALUATION, evaluation.to_dict())
+    if setting.chosen is not None:
+        files.write_json(folder / files.CHOSEN, setting.chosen.to_dict())
+        write_text(folder / files.HARDWARE_FILE, setting.hardware.to_toml())
+        write_text(folder / files.CHIP_FILE, setting.chip.to_toml())
     return placement
 
 
 def is_finished(folder: Path, setting: Deployment, pick: Pick) -> bool:
     """Tell whether `folder` holds the bundle of this network, made with these settings."""
     try:
-        evaluation = files.read_bundle(folder).evaluation
+        found = files.read_bundle(folder)
     except UserError:
         return False
+    evaluation = found.evaluation
     return (
-        evaluation.key == pick.architecture.key
+        evaluation.key == setting.key_of(pick.architecture)
+        and found.chosen == setting.chosen
         and evaluation.hardware_hash == setting.hardware.hash
         and evaluation.data_key == setting.task.data_key
         and evaluation.seed == setting.seed
@@ -239,7 +276,8 @@ def _origin(pick: Pick, baseline: bool) -> Origin:
         PredictedAccuracy(t_s, interval.mean, interval.lower, interval.upper)
         for t_s, interval in pick.predicted.items()
     )
-    return Origin(pick.name, baseline, predicted)
+    found = tuple(FoundAccuracy(t_s, mean) for t_s, mean in pick.found.items())
+    return Origin(pick.name, baseline, predicted, found)
 
 
 def _float32(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -57,7 +57,8 @@ def deploy_winners(
     Args:
         directory: The run folder.
         setting: Task, space, hardware, chip, seed.
-        picks: The picks of the search; a network that is picked twice is trained once.
+        picks: The picks of the search; a network that is picked twice is trained once. One whose
+            hardware was searched has a setting of its own.
         baselines: Networks that go through the same pipeline for comparison.
         workers: Processes that share the work, by default one a core (a GPU: one in all); with 1 it
             is done in this process.
@@ -69,7 +70,7 @@ def deploy_winners(
     winners = directory / FOLDER
     remove_unfinished(winners)
     jobs = _jobs(winners, setting, picks, baselines)
-    done = [100 if is_finished(job.folder, setting, job.pick) else 0 for job in jobs]
+    done = [100 if is_finished(job.folder, job.setting, job.pick) else 0 for job in jobs]
     todo = [index for index, percent in enumerate(done) if percent < 100]
 
     def report(position: int, percent: int, total: int, message: str) -> None:
@@ -111,9 +112,10 @@ def _jobs(
 ) -> list[_Job]:
     jobs: dict[str, _Job] = {}
     for baseline, pick in [*((False, p) for p in picks), *((True, p) for p in baselines)]:
-        key = pick.architecture.key
+        own = pick.setting or setting
+        key = own.key_of(pick.architecture)
         folder = bundle_folder(winners, pick.name, key)
-        jobs.setdefault(key, _Job(setting, pick, baseline, folder))
+        jobs.setdefault(key, _Job(own, pick, baseline, folder))
     return list(jobs.values())
 
 

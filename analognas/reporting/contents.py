@@ -15,7 +15,10 @@ import pandas as pd
 from analognas.deployment.bundle import Bundle, read_bundles
 from analognas.deployment.winners import FOLDER
 from analognas.errors import UserError, checking
+from analognas.searching.by_training import at_reached_fidelity, notes_on_trainings
 from analognas.searching.config import SearchConfig
+from analognas.searching.fresh_look import read_reevaluation
+from analognas.searching.outcome import mean_over_seeds
 from analognas.searching.run_directory import RunDirectory
 from analognas.simulator.chip import cost_scope, load_chip
 
@@ -31,8 +34,10 @@ FLAGS = {
 class RunContents:
     """A run folder as records.
 
-    `candidates` has the columns `key`, `energy_nJ` (modelled), `accuracy` (predicted after one day,
-    fraction) and `front` (bool), one row per scored network.
+    `candidates` has the columns `key`, `energy_nJ` (modelled), `accuracy` (after one day, fraction,
+    predicted or simulated as the search judges) and `front` (bool), one row per scored network; of
+    trained ones those that were trained furthest. `notes` are what the trainings want said, and
+    `reevaluation` is what fresh trainings of the front gave.
     """
 
     path: Path
@@ -43,6 +48,8 @@ class RunContents:
     search_seconds: float
     bundles: tuple[Bundle, ...]
     scope: str  # what the modelled costs cover
+    notes: tuple[str, ...] = ()
+    reevaluation: Mapping[str, Any] | None = None
 
     @property
     def title(self) -> str:
@@ -56,15 +63,16 @@ class RunContents:
 
     @property
     def basis(self) -> str:
-        """One sentence on what the predictions rest on."""
-        surrogate = self.provenance.get("surrogate")
-        return str(surrogate.get("basis", "")) if isinstance(surrogate, Mapping) else ""
+        """One sentence on what the predictions, or the accuracies of candidates, rest on."""
+        judge = self.provenance.get("training", self.provenance.get("surrogate"))
+        return str(judge.get("basis", "")) if isinstance(judge, Mapping) else ""
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What the run itself wants its readers to know."""
         warnings = self.provenance.get("warnings", [])
-        return tuple(str(text) for text in warnings) if isinstance(warnings, list) else ()
+        stored = tuple(str(text) for text in warnings) if isinstance(warnings, list) else ()
+        return (*stored, *self.notes)
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -80,6 +88,8 @@ def read_run(path: Path) -> RunContents:
     run = RunDirectory(path)
     config = run.config()
     batches = run.journal.read()
+    evaluations = [candidate for batch in batches for candidate in batch.candidates]
+    means, _ = mean_over_seeds(at_reached_fidelity(evaluations))
     front = _front_keys(run.front_path)
     bundles = read_bundles(path / FOLDER)
     candidates = pd.DataFrame(
@@ -90,8 +100,7 @@ def read_run(path: Path) -> RunContents:
                 candidate.scores["accuracy@1day"],
                 candidate.key in front,
             )
-            for batch in batches
-            for candidate in batch.candidates
+            for candidate in means
         ],
         columns=["key", "energy_nJ", "accuracy", "front"],
     ).astype({"energy_nJ": float, "accuracy": float, "front": bool})
@@ -101,9 +110,13 @@ def read_run(path: Path) -> RunContents:
         environment=run.environment(),
         provenance=run.provenance() if run.provenance_path.exists() else {},
         candidates=candidates,
-        search_seconds=sum(batch.seconds for batch in batches),
+        search_seconds=sum(one.seconds or 0.0 for one in evaluations)
+        if config.trains
+        else sum(batch.seconds for batch in batches),
         bundles=bundles,
-        scope=_scope(run, bundles),
+        scope=_scope(run, config, bundles),
+        notes=notes_on_trainings(config, evaluations),
+        reevaluation=read_reevaluation(run),
     )
 
 
@@ -128,8 +141,14 @@ def command_line(config: SearchConfig) -> str:
     return shlex.join(words)
 
 
-def _scope(run: RunDirectory, bundles: Sequence[Bundle]) -> str:
-    """As the bundles say; before there are any, as the chip of the run has it."""
+def _scope(run: RunDirectory, config: SearchConfig, bundles: Sequence[Bundle]) -> str:
+    """As the bundles say; before there are any, as the chip of the run has it.
+
+    Where the hardware was searched, every bundle has a chip of its own, and the run says it for
+    all.
+    """
+    if config.search_hardware:
+        return str(run.provenance().get("costs", ""))
     if bundles:
         return bundles[0].scope
     if not run.chip_path.exists():

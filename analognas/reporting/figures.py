@@ -31,7 +31,7 @@ SHOWN_FRACTION = 0.9  # of the candidates; the worst would squeeze the front int
 
 @dataclass(frozen=True)
 class Prediction:
-    """A predicted accuracy as a fraction; the bounds may be unknown."""
+    """An expected accuracy as a fraction; the bounds may be unknown."""
 
     mean: float
     lower: float | None
@@ -44,7 +44,7 @@ class ShownNetwork:
 
     name: str
     evaluation: Evaluation
-    predicted: Prediction | None  # at the time that the figure is about
+    predicted: Prediction | None  # or found by the search, at the time that the figure is about
     baseline: bool
     colour: str
     marker: str
@@ -60,13 +60,20 @@ def network_styles(baseline: Sequence[bool]) -> list[tuple[str, str]]:
     return styles
 
 
-def plot_front(candidates: pd.DataFrame, networks: Sequence[ShownNetwork], *, t_s: float) -> Figure:
-    """Predicted accuracy of every candidate against its modelled energy, and what became of it.
+def plot_front(
+    candidates: pd.DataFrame,
+    networks: Sequence[ShownNetwork],
+    *,
+    t_s: float,
+    kind: str = "predicted",
+) -> Figure:
+    """Accuracy of every candidate against its modelled energy, and what became of it.
 
     Args:
-        candidates: Columns `energy_nJ`, `accuracy` (fraction, predicted), `front` (bool).
-        networks: Measured networks; an arrow leads from the predicted to the simulated accuracy.
+        candidates: Columns `energy_nJ`, `accuracy` (fraction), `front` (bool).
+        networks: Measured networks; an arrow leads from that accuracy to the simulated one.
         t_s: Time after programming that the accuracies are about.
+        kind: What the accuracies of candidates are.
     """
     figure = new_figure(7.4, 4.3)
     axes = new_axes(figure)
@@ -80,7 +87,7 @@ def plot_front(candidates: pd.DataFrame, networks: Sequence[ShownNetwork], *, t_
         alpha=0.3,
         linewidths=0,
     )
-    axes.plot([], [], ".", color=MUTED, alpha=0.6, label="candidate, predicted")
+    axes.plot([], [], ".", color=MUTED, alpha=0.6, label="candidate")
     axes.plot(
         front["energy_nJ"] / 1e3,
         front["accuracy"],
@@ -88,13 +95,13 @@ def plot_front(candidates: pd.DataFrame, networks: Sequence[ShownNetwork], *, t_
         linewidth=0.9,
         marker="o",
         markersize=3,
-        label="front, predicted",
+        label="front",
         drawstyle="steps-post",
     )
     for network in networks:
         _mark_on_front(axes, network, t_s)
-    axes.plot([], [], "o", color=INK, markerfacecolor=PAPER, markersize=7, label="predicted")
-    axes.plot([], [], "o", color=INK, markersize=7, label="simulated, mean and sd")
+    axes.plot([], [], "o", color=INK, markerfacecolor=PAPER, markersize=7, label=kind)
+    axes.plot([], [], "o", color=INK, markersize=7, label="simulated, test part")
     axes.set_xscale("log")
     _plain_log_ticks(axes)
     _percent(axes)
@@ -160,8 +167,8 @@ def plot_drift(networks: Sequence[ShownNetwork]) -> Figure:
     return figure
 
 
-def plot_gap(networks: Sequence[ShownNetwork], *, t_s: float) -> Figure:
-    """Predicted against simulated accuracy, one line a network: the optimism gap."""
+def plot_gap(networks: Sequence[ShownNetwork], *, t_s: float, kind: str = "predicted") -> Figure:
+    """What was expected against the simulated accuracy, one line a network: the optimism gap."""
     figure = new_figure(7.4, 0.9 + 0.42 * max(len(networks), 1))
     axes = new_axes(figure)
     axes.grid(visible=False, axis="y")
@@ -205,9 +212,10 @@ def plot_gap(networks: Sequence[ShownNetwork], *, t_s: float) -> Figure:
     axes.set_ylim(len(networks) - 0.4, -0.6)
     axes.xaxis.set_major_formatter(FuncFormatter(_as_percent))
     axes.xaxis.set_major_locator(MaxNLocator(7))
-    axes.plot([], [], "o", color=INK, markerfacecolor=PAPER, markersize=7, label="predicted")
-    axes.plot([], [], color=INK, alpha=0.28, linewidth=5, label="predicted interval")
-    axes.errorbar([], [], xerr=[], fmt="o", color=INK, capsize=3, label="simulated, mean and sd")
+    axes.plot([], [], "o", color=INK, markerfacecolor=PAPER, markersize=7, label=kind)
+    if any(network.predicted and network.predicted.lower is not None for network in networks):
+        axes.plot([], [], color=INK, alpha=0.28, linewidth=5, label=f"{kind}, interval")
+    axes.errorbar([], [], xerr=[], fmt="o", color=INK, capsize=3, label="simulated, test part")
     axes.plot([], [], "|", color=INK, markersize=11, markeredgewidth=1.5, label="digital")
     axes.set_xlabel(f"accuracy {_after(t_s)}", color=MUTED, fontsize=9)
     figure.legend(loc="outside upper center", ncols=4, frameon=False, fontsize=8.5, labelcolor=INK)

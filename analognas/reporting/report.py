@@ -14,11 +14,13 @@ from analognas import __version__
 from analognas.files import write_text, writing
 from analognas.records import ONE_DAY_S
 from analognas.reporting.contents import RunContents, command_line, read_run
+from analognas.reporting.expected import words_for
 from analognas.reporting.figures import ShownNetwork, plot_drift, plot_front, plot_gap
+from analognas.reporting.lives import fresh_entry, life_entries
 from analognas.reporting.shown import inline, network_entries, shown_networks
 from analognas.reporting.style import BASELINES, PICKS
+from analognas.reporting.tables import optimism_sentences
 from analognas.reporting.wording import (
-    PICKED_BY_PREDICTION,
     facts,
     flat,
     summary_sentences,
@@ -61,12 +63,16 @@ def render_report(run: RunContents) -> str:
         picks=PICKS,
         baselines=BASELINES,
         title=run.title,
-        summary=summary_sentences(run.bundles),
+        said=words_for(run.config),
+        summary=summary_sentences(run.bundles, words_for(run.config)),
         facts=facts(run),
         warnings=warnings(run),
         networks=network_entries(run.bundles, shown),
         has_baselines=any(network.baseline for network in shown),
-        picked_by_prediction=PICKED_BY_PREDICTION,
+        enough=run.config.min_accuracy,
+        lives=life_entries(run.bundles, run.config.min_accuracy),
+        optimism=" ".join(optimism_sentences(run.bundles)),
+        fresh=fresh_entry(run.reevaluation, run.config),
         times=[time_name(t_s) for t_s in first.analog.times_s] if first else [],
         low_name=first.analog.low_name if first else "",
         chips=first.analog.chips if first else 0,
@@ -104,12 +110,13 @@ def _figures(run: RunContents, shown: Sequence[ShownNetwork]) -> dict[str, tuple
     """Figures of a run with their descriptions."""
     figures = {}
     if len(run.candidates) or shown:
+        kind = words_for(run.config).in_figures
         front = run.candidates["front"]
         behind = run.candidates[~front]
         drawn = front | run.candidates.index.isin(behind.index[:: _step(len(behind))])
         figures["front"] = (
-            plot_front(run.candidates[drawn], shown, t_s=ONE_DAY_S),
-            "Predicted accuracy after one day against modelled energy of every scored network, "
+            plot_front(run.candidates[drawn], shown, t_s=ONE_DAY_S, kind=kind),
+            f"Accuracy after one day, {kind}, against modelled energy of every scored network, "
             "with the front and the measured networks",
         )
     if shown:
@@ -118,8 +125,9 @@ def _figures(run: RunContents, shown: Sequence[ShownNetwork]) -> dict[str, tuple
             "Simulated accuracy of the measured networks over one year",
         )
         figures["gap"] = (
-            plot_gap(shown, t_s=ONE_DAY_S),
-            "Predicted and simulated accuracy of the measured networks after one day",
+            plot_gap(shown, t_s=ONE_DAY_S, kind=words_for(run.config).in_figures),
+            "Accuracy of the measured networks after one day, as it was "
+            f"{words_for(run.config).kind} and as it was simulated on the test part",
         )
     return figures
 

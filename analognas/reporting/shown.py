@@ -39,7 +39,7 @@ def shown_networks(bundles: Sequence[Bundle], t_s: float = ONE_DAY_S) -> tuple[S
     styles = network_styles([bundle.origin.baseline for bundle in bundles])
     shown = []
     for bundle, (colour, marker) in zip(bundles, styles, strict=True):
-        said = bundle.origin.predicted_at(t_s)
+        said = _expected(bundle, t_s)
         predicted = Prediction(said.mean, said.lower, said.upper) if said else None
         shown.append(
             ShownNetwork(
@@ -83,6 +83,8 @@ def _entry(bundle: Bundle, network: ShownNetwork) -> dict[str, Any]:
         "used": placement.used_cores,
         "cores": placement.chip_cores,
         "summary": placement.summary(),
+        "hardware": bundle.chosen.text if bundle.chosen else "",
+        "kept_digital": ", ".join(bundle.chosen.keep_digital) if bundle.chosen else "",
         "square": placement.rows == placement.columns,
         "shared": len({(held.core, held.layer) for held in placement.cores}) > placement.used_cores,
         "replicated": any(held.replica for held in placement.cores),
@@ -91,7 +93,7 @@ def _entry(bundle: Bundle, network: ShownNetwork) -> dict[str, Any]:
         "latency_us": significant(cost.latency_us),
         "digital": percent(evaluation.digital_accuracy),
         "predicted": percent(network.predicted.mean) if network.predicted else ABSENT,
-        "has_prediction": bool(bundle.origin.predicted),
+        "has_prediction": bool(bundle.origin.predicted or bundle.origin.found),
         "over_time": _moments(bundle),
         "chip": inline(
             plot_chip(placement), f"Cores of the chip that {network.name} uses, coloured by layer"
@@ -105,9 +107,17 @@ def _entry(bundle: Bundle, network: ShownNetwork) -> dict[str, Any]:
 def _moments(bundle: Bundle) -> list[Moment]:
     analog = bundle.evaluation.analog
     return [
-        _moment(mean, sd, bundle.origin.predicted_at(t_s))
+        _moment(mean, sd, _expected(bundle, t_s))
         for t_s, mean, sd in zip(analog.times_s, analog.mean(), analog.spread(), strict=True)
     ]
+
+
+def _expected(bundle: Bundle, t_s: float) -> PredictedAccuracy | None:
+    """What was predicted of a network, or found by the search."""
+    found = bundle.origin.found_at(t_s)
+    if found is not None:
+        return PredictedAccuracy(t_s, found.mean)
+    return bundle.origin.predicted_at(t_s)
 
 
 def _moment(mean: float, sd: float, said: PredictedAccuracy | None) -> Moment:

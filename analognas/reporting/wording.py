@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from analognas.deployment.bundle import Bundle
 from analognas.records import EVALUATION_TIMES_S, ONE_DAY_S, AccuracyOverTime
 from analognas.reporting.contents import RunContents
+from analognas.reporting.expected import Words, words_for
 
 NO_BREAK = "\u00a0"
 TIMES = "\u00d7"
@@ -15,15 +16,6 @@ SUPERSCRIPTS = str.maketrans(
     "0123456789", "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079"
 )
 MINUS = "\u2212"
-
-NO_NETWORK = (
-    "No network has been trained and measured in this run yet, so every accuracy on this page is a "
-    "prediction."
-)
-PICKED_BY_PREDICTION = (
-    "The networks were picked by predicted accuracy and modelled energy, before any of them was "
-    "trained; none was chosen by its result on the test part."
-)
 
 
 def time_name(t_s: float) -> str:
@@ -65,23 +57,33 @@ def approximately(value: int) -> str:
     return f"{value / 10**exponent:.1f} {TIMES} 10{superscript}"
 
 
+def duration(seconds: float) -> str:
+    """Write a service life in its natural unit; simulations end after a year."""
+    if seconds >= EVALUATION_TIMES_S["1 year"]:
+        return "1 year or more"
+    for name, unit_s in (("months", 2_592_000.0), ("days", 86_400.0), ("hours", 3_600.0)):
+        if seconds >= unit_s:
+            return f"{seconds / unit_s:.3g} {name}"
+    return f"{seconds:.3g} s"
+
+
 def mean_and_sd(analog: AccuracyOverTime, t_s: float) -> str:
     """Write simulated accuracy at a time as `93.1 % ± 0.4`."""
     index = analog.times_s.index(t_s)
     return f"{percent(analog.mean()[index])}{NO_BREAK}% ± {percent(analog.spread()[index])}"
 
 
-def summary_sentences(bundles: Sequence[Bundle]) -> tuple[str, ...]:
+def summary_sentences(bundles: Sequence[Bundle], said: Words) -> tuple[str, ...]:
     """Say in plain words what the run found, and where a baseline does better."""
     picks = [bundle for bundle in bundles if not bundle.origin.baseline]
     baselines = [bundle for bundle in bundles if bundle.origin.baseline]
     if not picks:
-        return (NO_NETWORK,)
+        return (said.unknown,)
     best = picks[0]  # picks come in the order in which they were to be most accurate
     evaluation, analog = best.evaluation, best.evaluation.analog
     last_s = analog.times_s[-1]
     sentences = [
-        f"The network picked for the highest predicted accuracy ({best.title}) gives the right "
+        f"The network picked for the highest {said.best} accuracy ({best.title}) gives the right "
         f"answer on {mean_and_sd(analog, ONE_DAY_S)} of the test part one day after programming, "
         f"and on {mean_and_sd(analog, last_s)} after {time_name(last_s)}, simulated on "
         f"{analog.chips} chips; without any analog effect the same weights reach "
@@ -123,18 +125,20 @@ def facts(run: RunContents) -> list[tuple[str, str]]:
     """List what belongs beside every result: data, split, hardware, chip, seeds, versions."""
     first = run.bundles[0].evaluation if run.bundles else None
     config, said = run.config, run.provenance
-    hardware = first.hardware if first else said.get("hardware") or config.hardware or "default"
-    hardware_hash = first.hardware_hash if first else said.get("hardware_hash", "")
+    shared = None if config.search_hardware else first  # or every network has its own
+    hardware = shared.hardware if shared else said.get("hardware") or config.hardware or "default"
+    hardware_hash = shared.hardware_hash if shared else said.get("hardware_hash", "")
     entries = [
         ("task", config.task),
         ("data", str(said.get("data_name") or config.data or "the task's own")),
         ("split", run.split),
         ("data hash", first.data_key if first else str(said.get("data_key", ""))),
         ("hardware", f"{hardware} {hardware_hash}".strip()),
-        ("chip", f"{first.cost.chip}, {first.cost.read_mode} reads" if first else config.chip),
+        ("chip", f"{shared.cost.chip}, {shared.cost.read_mode} reads" if shared else config.chip),
         ("search space", _space(run)),
-        ("sampler", config.sampler),
-        ("networks scored", f"{grouped(len(run.candidates))} in {run.search_seconds:.1f} s"),
+        ("searched hardware", _searched_hardware(run)),
+        ("sampler", config.strategy),
+        _effort(run),
         (
             "networks measured",
             f"{len(run.bundles)} on {first.analog.chips} chips" if first else "0",
@@ -151,21 +155,39 @@ def warnings(run: RunContents) -> list[str]:
     if len(run.candidates) and not run.candidates["front"].any():
         found.append("The search has not come to its end: there is no front yet.")
     if not run.bundles and run.config.winners > 0:
-        found.append(NO_NETWORK)
-    if len({(b.evaluation.hardware_hash, b.evaluation.data_key) for b in run.bundles}) > 1:
+        found.append(words_for(run.config).unknown)
+    alone = not run.config.search_hardware  # else hardware of their own is what was searched
+    used = {(b.evaluation.hardware_hash, b.evaluation.data_key) for b in run.bundles}
+    if alone and len(used) > 1:
         found.append(
             "The networks were measured on different hardware or data: do not compare them."
         )
     return found
 
 
+def _effort(run: RunContents) -> tuple[str, str]:
+    count, seconds = grouped(len(run.candidates)), run.search_seconds
+    if run.config.trains:
+        return "trained furthest", f"{count} networks; {seconds:.0f} s for all trainings, one core"
+    return "networks scored", f"{count} in {seconds:.1f} s"
+
+
 def _space(run: RunContents) -> str:
     size = str(run.provenance.get("space_size", ""))
     return (
-        f"{run.config.space}, {approximately(int(size))} networks"
+        f"{run.config.space}, {approximately(int(size))} "
+        f"{'designs of network and hardware' if run.config.search_hardware else 'networks'}"
         if size.isdigit()
         else run.config.space
     )
+
+
+def _searched_hardware(run: RunContents) -> str:
+    """What the search decided beside the networks; empty if nothing."""
+    searched = run.provenance.get("searched_hardware", {})
+    if not isinstance(searched, Mapping):
+        return ""
+    return "; ".join(f"{title}: {values}" for title, values in searched.items())
 
 
 def _versions(run: RunContents, simulator: str) -> str:

@@ -23,8 +23,7 @@ from analognas.labelling.plan import Job
 from analognas.labelling.table import label_frames
 from analognas.searching.budget import Budget
 from analognas.searching.candidates import Candidate, Result, Trial
-from analognas.searching.measured import simulated
-from analognas.searching.objectives import Objective
+from analognas.searching.objectives import Objective, simulated
 from analognas.searching.open_search import run_search
 from analognas.searching.outcome import SearchOutcome
 from analognas.searching.strategies.surrogate_assisted import SurrogateAssisted

@@ -20,8 +20,12 @@ from pydantic.dataclasses import dataclass
 
 from analognas.errors import UserError
 from analognas.searching.budget import Budget, parse_budget
+from analognas.searching.hardware_names import check_names
 from analognas.searching.objectives import (
     DEFAULT_OBJECTIVES,
+    OBJECTIVES,
+    SIMULATED_OBJECTIVES,
+    Objective,
     check_min_accuracy,
     select_objectives,
 )
@@ -36,15 +40,25 @@ PositiveInt = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 PositiveFloat = Annotated[float, Field(gt=0.0)]
 
+EvaluatorName = Literal["surrogate", "training"]
+DEFAULT_SAMPLERS: Mapping[EvaluatorName, str] = {
+    "surrogate": "nsga2",
+    "training": "multi-fidelity",
+}
+DEFAULT_BUDGETS: Mapping[EvaluatorName, int | str] = {"surrogate": 2000, "training": "30m"}
+DEFAULT_REEVALUATIONS = 1
+
 
 @dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
 class SearchConfig:
     """The settings of a search; stored as `config.json` in the run folder.
 
-    `budget` counts different networks (a network that is proposed again costs nothing), or, written
-    `"10m"`, gives minutes of searching. `min_accuracy` is demanded of the predicted accuracy after
-    one day, and is the accuracy that is enough for `service-life` and `yield@...`. Limits that are
-    `None` are those of the task.
+    `evaluator` says how networks are judged: predicted by a surrogate, or trained and measured on
+    the validation part. `budget` counts different networks (a network that is proposed again costs
+    nothing; a training for a quarter of the epochs counts as a quarter), or, written `"10m"`, gives
+    minutes of searching, or of training and measuring on one core. `min_accuracy` is demanded of
+    the accuracy after one day, predicted or simulated, and is the accuracy that is enough for
+    `service-life` and `yield@...`. Limits that are `None` are those of the task.
     """
 
     task: str
@@ -57,6 +71,12 @@ class SearchConfig:
     surrogate: str | None = None  # name or JSON file; None: the nearest of those that are shipped
     overrides: dict[str, str] = Field(default_factory=dict)  # hardware settings, "--set key=value"
 
+    evaluator: EvaluatorName = "surrogate"
+    epochs: PositiveInt | None = None  # of a full training of a candidate; None: those of labels
+    reevaluate: Annotated[int, Field(ge=0)] | None = None  # fresh trainings of the trained front
+
+    search_hardware: tuple[str, ...] = ()  # what is decided beside the network: names, or "all"
+
     objectives: tuple[str, ...] = DEFAULT_OBJECTIVES
     max_cores: PositiveInt | None = None
     max_parameters: PositiveInt | None = None
@@ -64,8 +84,8 @@ class SearchConfig:
     min_accuracy: Fraction | None = None
     max_drop: Fraction | None = None  # predicted accuracy lost from 1 s to 1 month
 
-    sampler: str = "nsga2"  # name of a strategy
-    budget: int | str = 2000
+    sampler: str | None = None  # name of a strategy; None: that of the evaluator
+    budget: int | str | None = None  # None: that of the evaluator
     population: Annotated[int, Field(ge=4)] | None = None  # None: the sampler's own
     seed: Annotated[int, Field(ge=0)] = 0
 
@@ -82,9 +102,17 @@ class SearchConfig:
         select_objectives(names)
         return names
 
+    @field_validator("search_hardware")
+    @classmethod
+    def _known_hardware_genes(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        check_names(names)
+        return names
+
     @field_validator("budget")
     @classmethod
-    def _positive_budget(cls, budget: int | str) -> int | str:
+    def _positive_budget(cls, budget: int | str | None) -> int | str | None:
+        if budget is None:
+            return None
         parse_budget(budget)
         return int(budget) if str(budget).isdigit() else budget
 
@@ -99,8 +127,9 @@ class SearchConfig:
 
     @field_validator("sampler")
     @classmethod
-    def _known_sampler(cls, name: str) -> str:
-        find_strategy(name)
+    def _known_sampler(cls, name: str | None) -> str | None:
+        if name is not None:
+            find_strategy(name)
         return name
 
     @model_validator(mode="after")
@@ -108,11 +137,55 @@ class SearchConfig:
         check_min_accuracy(self.objectives, self.min_accuracy)
         return self
 
+    @model_validator(mode="after")
+    def _settings_that_do_something(self) -> Self:
+        useless: dict[str, int | str | None]
+        if self.trains:
+            useless = {"surrogate": self.surrogate, "label_budget": self.label_budget}
+            why = "networks are trained here, and nothing is predicted"
+        else:
+            useless = {"epochs": self.epochs, "reevaluate": self.reevaluate}
+            why = "networks are predicted here, and only winners are trained"
+        for name, value in useless.items():
+            if value is not None:
+                raise UserError(
+                    f"`{name} = {value}` does not go with `evaluator = {self.evaluator}`: {why}. "
+                    "Leave it out, or choose the other evaluator."
+                )
+        return self
+
+    @property
+    def trains(self) -> bool:
+        """Whether candidates are trained and measured instead of predicted."""
+        return self.evaluator == "training"
+
+    @property
+    def strategy(self) -> str:
+        """Name of the strategy."""
+        return self.sampler or DEFAULT_SAMPLERS[self.evaluator]
+
+    @property
+    def asked_budget(self) -> int | str:
+        """The budget as it was written."""
+        return DEFAULT_BUDGETS[self.evaluator] if self.budget is None else self.budget
+
+    @property
+    def reevaluations(self) -> int:
+        """Fresh trainings of every member of a front that was trained."""
+        if not self.trains:
+            return 0
+        return DEFAULT_REEVALUATIONS if self.reevaluate is None else self.reevaluate
+
+    @property
+    def catalogue(self) -> Mapping[str, Objective]:
+        """Every objective with the origin that it has in this search."""
+        return SIMULATED_OBJECTIVES if self.trains else OBJECTIVES
+
     @property
     def limit(self) -> Budget:
         """The budget as a record, capped for strategies that take ever longer."""
-        budget = parse_budget(self.budget)
-        largest = LARGEST_BUDGETS.get(self.sampler)
+        budget = parse_budget(self.asked_budget)
+        largest = LARGEST_BUDGETS.get(self.strategy)
         if largest is None:
             return budget
         return Budget(min(budget.evaluations or largest, largest), budget.seconds)
@@ -125,7 +198,7 @@ class SearchConfig:
     @property
     def is_capped(self) -> bool:
         """Whether fewer candidates are drawn than were asked for."""
-        asked = parse_budget(self.budget).evaluations
+        asked = parse_budget(self.asked_budget).evaluations
         return asked is not None and self.limit.evaluations != asked
 
     def to_json(self) -> str:

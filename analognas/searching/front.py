@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from analognas.errors import UserError
 from analognas.files import write_text
 from analognas.searching.candidates import Candidate, Codes
+from analognas.searching.designs import Design
+from analognas.searching.hardware_names import shown
 from analognas.searching.objectives import OBJECTIVES, Objective
 
 MARGIN = 0.05  # picks are at most this much less accurate (predicted) than the best of the front
@@ -39,6 +41,11 @@ class FrontRecord:
     picks: tuple[str, ...] = ()
     codes: Codes = field(default_factory=dict)
     seeds: int = 1  # under which it was evaluated
+
+    @property
+    def network(self) -> str:
+        """Key of the network alone; another one than `key` where its hardware was chosen too."""
+        return Design.from_dict(self.architecture).arch.key
 
     @property
     def name(self) -> str:
@@ -183,6 +190,7 @@ def write_front(
     path: Path,
     front: Sequence[FrontRecord],
     objectives: Sequence[Objective],
+    catalogue: Mapping[str, Objective] = OBJECTIVES,
     *,
     basis: str,
     scope: str,
@@ -193,18 +201,27 @@ def write_front(
         path: File to write, in one step.
         front: Members in the order of their rows.
         objectives: Those of the search; they stand first and are marked as such.
-        basis: One sentence on where the predictions come from, repeated in every row.
+        catalogue: Headings of all that is known of a network, with the origin that it has here.
+        basis: One sentence on where the accuracies come from, repeated in every row.
         scope: What the costs cover, likewise.
     """
+    trained = catalogue is not OBJECTIVES
     columns = {objective.name: objective.heading for objective in objectives}
     if front:
-        known = {name: OBJECTIVES[name].heading for name in OBJECTIVES if name in front[0].scores}
+        known = {name: catalogue[name].heading for name in catalogue if name in front[0].scores}
         columns |= {name: heading for name, heading in known.items() if name not in columns}
     names, headings = list(columns), list(columns.values())
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["key", "picked for", *headings, "predictions", "costs"])
+    seeds = ["training seeds"] if trained else []
+    searched = list(shown(front[0].codes)) if front else []
+    network = ["network"] if searched else []
+    about = "accuracies" if trained else "predictions"
+    writer.writerow(["key", "picked for", *network, *searched, *seeds, *headings, about, "costs"])
     for member in front:
         scores = [repr(round(member.scores[name], 6)) for name in names]
-        writer.writerow([member.key, "+".join(member.picks), *scores, basis, scope])
+        count = [member.seeds] if trained else []
+        design = [member.network, *shown(member.codes).values()] if searched else []
+        picks = "+".join(member.picks)
+        writer.writerow([member.key, picks, *design, *count, *scores, basis, scope])
     write_text(path, buffer.getvalue())

@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 Progress = Callable[[int, int, str], None]  # done, total, message
 STALE_BATCHES = 20  # batches in a row without a new evaluation: the strategy has nothing left
 HOPELESS_FAILURES = 20  # so many at the start, and not one success: nothing will come of it
+REPORT_AFTER_S = 0.5  # progress is told within a batch if it takes so long
 NOTE_AFTER_S = 1.0  # evaluations of a batch in progress are written down if it takes so long
 ROUNDING = 1e-9  # of sums of fidelities
 
@@ -114,7 +115,7 @@ class SearchLoop:
         self._mark = time.perf_counter()
         while not self._is_spent(budget):
             self._report(budget, progress)
-            batch = self._next_batch(budget)
+            batch = self._next_batch(budget, progress)
             if not batch.keys and self._over:
                 break
             if self.journal is not None:
@@ -131,7 +132,7 @@ class SearchLoop:
             return True
         return budget.evaluations is not None and self._spent >= budget.evaluations - ROUNDING
 
-    def _next_batch(self, budget: Budget) -> Batch:
+    def _next_batch(self, budget: Budget, progress: Progress | None) -> Batch:
         proposals = list(self.strategy.ask(self._batches, self.strategy.batch_size))
         try:
             check_proposals(self.decoder.genes, proposals)
@@ -151,7 +152,7 @@ class SearchLoop:
                     room = None if room is None else room - proposal.fidelity
                     new[name] = (index, found)
             keys.append(None if found is None else found.key)
-        candidates = self._evaluate(new, proposals, budget)
+        candidates = self._evaluate(new, proposals, budget, progress)
         if len(candidates) < len(new):  # the time is over: what comes after is dropped
             keys = keys[: list(new.values())[len(candidates)][0]]
         before, self._mark = self._mark, time.perf_counter()
@@ -170,6 +171,7 @@ class SearchLoop:
         new: dict[EvaluationId, tuple[int, Realised]],
         proposals: Sequence[Proposal],
         budget: Budget,
+        progress: Progress | None,
     ) -> list[Candidate]:
         """Evaluate in order until the time is over; what the journal has already is taken."""
         fresh = self._fresh(
@@ -177,6 +179,7 @@ class SearchLoop:
         )
         candidates: list[Candidate] = []
         charged = self._charged_s
+        told_at = time.perf_counter()
         for name in new:
             candidate = self._unfinished.get(name) or next(fresh, None)
             if candidate is None:
@@ -188,6 +191,9 @@ class SearchLoop:
                 break
             candidates.append(candidate)
             self._check_hope(candidates)
+            if time.perf_counter() - told_at > REPORT_AFTER_S:
+                told_at = time.perf_counter()
+                self._report(budget, progress, candidates)
         fresh.close()
         self._unfinished = {}
         return candidates
@@ -302,18 +308,24 @@ class SearchLoop:
             failed=failed,
         )
 
-    def _report(self, budget: Budget, progress: Progress | None) -> None:
+    def _report(
+        self, budget: Budget, progress: Progress | None, running: Sequence[Candidate] = ()
+    ) -> None:
+        """Tell how far the search is; `running` are evaluations of the batch in progress."""
         if progress is None:
             return
-        message = f"{len(self.networks)} networks"
-        if self.failed:
-            message += f", {self.failed} evaluations failed"
+        message = f"{len(self.networks | {one.key for one in running})} networks"
+        failed = self.failed + sum(one.failure is not None for one in running)
+        if failed:
+            message += f", {failed} evaluations failed"
         if budget.evaluations is not None:
-            progress(int(self._spent + ROUNDING), int(budget.evaluations), message)
+            spent = self._spent + sum(one.fidelity for one in running)
+            progress(int(spent + ROUNDING), int(budget.evaluations), message)
         else:
             assert budget.seconds is not None
             total = int(budget.seconds)
-            progress(min(int(self.seconds), total), total, message)
+            seconds = self.seconds + sum(one.seconds or 0.0 for one in running)
+            progress(min(int(seconds), total), total, message)
 
 
 def feasible(candidates: Sequence[Candidate], demands: Sequence[Demand]) -> list[Candidate]:

@@ -2,13 +2,44 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
-from analognas.records import Evaluation
-from analognas.searching.objectives import TIMES_S, Objective
+from analognas.records import AccuracyOverTime, Evaluation
+from analognas.searching.objectives import TIMES_S
 from analognas.searching.scoring import Scores, service_life_s
+
+
+@dataclass(frozen=True)
+class MeasuredLife:
+    """How long, and on how many simulated chips, a network is accurate enough.
+
+    Args:
+        enough: The accuracy that is asked for.
+        life_s: Time until the mean over the chips falls below it, in seconds, at most a year;
+            between the measured times it is interpolated over the logarithm of time.
+        low_life_s: Likewise for the 5 % quantile over chips (`AccuracyOverTime.low_name`).
+        yields: Share of the chips that reach it, by the word for the time (TIMES_S).
+    """
+
+    enough: float
+    life_s: float
+    low_life_s: float
+    yields: Mapping[str, float]
+
+
+def measured_life(analog: AccuracyOverTime, enough: float) -> MeasuredLife:
+    """Service life and yield of a network that was simulated at all times of TIMES_S."""
+    order = [analog.times_s.index(t_s) for t_s in TIMES_S.values()]
+    curves = np.array([analog.mean(), analog.low()])[:, order]
+    life_s, low_life_s = map(float, service_life_s(curves, enough))
+    yields = {
+        word: sum(accuracy >= enough for accuracy in analog.accuracy[place]) / analog.chips
+        for word, place in zip(TIMES_S, order, strict=True)
+    }
+    return MeasuredLife(enough, life_s, low_life_s, yields)
 
 
 def measured_scores(evaluation: Evaluation, min_accuracy: float | None = None) -> Scores:
@@ -36,14 +67,7 @@ def measured_scores(evaluation: Evaluation, min_accuracy: float | None = None) -
         "parameters": float(evaluation.parameters),
     }
     if min_accuracy is not None:
-        in_order = np.array([[mean[t] for t in place.values()]])
-        scores["service-life"] = float(service_life_s(in_order, min_accuracy)[0])
-        for word, t in place.items():
-            enough = [accuracy >= min_accuracy for accuracy in analog.accuracy[t]]
-            scores[f"yield@{word}"] = sum(enough) / len(enough)
+        life = measured_life(analog, min_accuracy)
+        scores["service-life"] = life.life_s
+        scores |= {f"yield@{word}": share for word, share in life.yields.items()}
     return scores
-
-
-def simulated(objective: Objective) -> Objective:
-    """The objective under the origin that it has once a network is trained and measured."""
-    return replace(objective, origin="simulated") if objective.origin == "predicted" else objective

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from analognas.errors import UserError, lookup
 from analognas.records import EVALUATION_TIMES_S
 
 Direction = Literal["maximize", "minimize"]
-Origin = Literal["predicted", "simulated", "modelled", "counted", "evaluated"]
+Origin = Literal["predicted", "simulated, validation part", "modelled", "counted", "evaluated"]
 
 
 @dataclass(frozen=True)
 class Objective:
     """One quantity of a candidate.
 
-    `origin` says what kind of number it is: predicted by the surrogate, modelled by the cost model,
-    counted exactly, or whatever an evaluator of the user returned.
+    `origin` says what kind of number it is: predicted by the surrogate, simulated with a trained
+    network on the validation part, modelled by the cost model, counted exactly, or whatever an
+    evaluator of the user returned.
     """
 
     name: str
@@ -85,6 +86,19 @@ OBJECTIVES: Mapping[str, Objective] = {
         Objective("area", "area of the cores in use", "minimize", "mm2", "modelled"),
         Objective("parameters", "parameters", "minimize", "parameters", "counted"),
     )
+}
+
+
+def simulated(objective: Objective) -> Objective:
+    """The objective under the origin that it has once a network is trained and measured."""
+    if objective.origin != "predicted":
+        return objective
+    return replace(objective, origin="simulated, validation part")
+
+
+# The same for networks that a search trains instead of predicting them.
+SIMULATED_OBJECTIVES: Mapping[str, Objective] = {
+    name: simulated(objective) for name, objective in OBJECTIVES.items()
 }
 # Objectives that say how long, or on how many chips, the accuracy is at least `min_accuracy`.
 NEED_MIN_ACCURACY = ("service-life", *(f"yield@{word}" for word in TIMES_S))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +15,16 @@ from analognas.plugins import EVALUATOR_PLUGINS, load_plugin, plugin_names
 from analognas.searching.budget import Budget, parse_budget
 from analognas.searching.candidates import Candidate
 from analognas.searching.demands import Demand, parse_demand
-from analognas.searching.evaluators import (
-    Evaluator,
-    FunctionEvaluator,
-    is_replicable,
-    offered_fidelities,
-)
+from analognas.searching.evaluators import Evaluator, FunctionEvaluator
 from analognas.searching.loop import Progress, SearchLoop
 from analognas.searching.objectives import Objective, read_objective, unrepeated
 from analognas.searching.outcome import Reevaluation, SearchOutcome, final_front, front_table
+from analognas.searching.problems import make_problem
 from analognas.searching.reevaluating import check_replicable, compare, fresh_evaluations
 from analognas.searching.search_folder import SearchFolder, open_folder
-from analognas.searching.spaces import Decoder, Realised, Space
+from analognas.searching.spaces import Decoder, Space
 from analognas.searching.strategies import (
     LARGEST_BUDGETS,
-    Description,
     Problem,
     Strategy,
     batch_generator,
@@ -97,7 +91,8 @@ def run_search(  # noqa: PLR0913 - the one public door; all but the first three 
     metrics = _metrics(wanted, demands, judge)
     check_replicable(judge, reevaluate)
     decoder = Decoder(space, fits)
-    name, made = _make_strategy(strategy, _problem(space, decoder, judge, wanted, demands), seed)
+    problem = make_problem(space, decoder, judge, wanted, demands)
+    name, made = _make_strategy(strategy, problem, seed)
     limit, notes = _limit(name, parse_budget(budget))
     known_ones = _known_candidates(known, space, metrics)
     settings = {
@@ -205,56 +200,6 @@ def _metrics(
                 f"{', '.join(evaluator.metrics)}."
             )
     return metrics
-
-
-def _problem(
-    space: Space,
-    decoder: Decoder,
-    evaluator: Evaluator,
-    objectives: tuple[Objective, ...],
-    demands: tuple[Demand, ...],
-) -> Problem:
-    describing = _Describing(space, decoder, evaluator)
-    return Problem(
-        genes=decoder.genes,
-        objectives=objectives,
-        constrained=bool(demands),
-        realise=decoder.realise,
-        fidelities=offered_fidelities(evaluator),
-        replicable=is_replicable(evaluator),
-        describe=describing if describing.possible else None,
-    )
-
-
-@dataclass(frozen=True)
-class _Describing:
-    """Features of genotypes: the evaluator's own, or those of the space."""
-
-    space: Space
-    decoder: Decoder
-    evaluator: Evaluator
-
-    @property
-    def possible(self) -> bool:
-        return hasattr(self.evaluator, "describe") or hasattr(self.space, "encode")
-
-    def __call__(self, codes: Sequence[Mapping[str, int | str]]) -> Description:
-        found = [self.decoder.realise(one) for one in codes]
-        networks: dict[str, Realised] = {one.key: one for one in found if one is not None}
-        archs = [one.arch for one in networks.values()]
-        index = pd.Index(list(networks), name="key")
-        own = getattr(self.evaluator, "describe", None)
-        if own is not None:
-            features, known = own(archs)
-            features, known = features.set_axis(index), known.set_axis(index)
-        else:
-            encode: Any = getattr(self.space, "encode", None)
-            names, matrix = encode(archs)
-            features = pd.DataFrame(matrix, columns=list(names), index=index)
-            known = pd.DataFrame(index=index)
-        return Description(
-            tuple(None if one is None else one.key for one in found), features, known
-        )
 
 
 def _make_strategy(strategy: StrategyChoice, problem: Problem, seed: int) -> tuple[str, Strategy]:

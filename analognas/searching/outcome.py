@@ -28,7 +28,7 @@ class Reevaluation:
         gaps: By how much the search was too optimistic, by objective: the mean over the front of
             what it found, less what fresh seeds give, turned so that positive is too good.
         reference: Reference point of the hypervolumes, in the units of the objectives: the worst
-            value of all full evaluations, and of the fresh ones.
+            value of all evaluations, of any fidelity and fresh ones.
         found_hypervolume: Of the front as the search saw it.
         fresh_hypervolume: Of the same networks under fresh seeds.
     """
@@ -46,8 +46,9 @@ class Reevaluation:
         gaps = ", ".join(f"{name} {gap:+.4g}" for name, gap in self.gaps.items())
         point = ", ".join(f"{name} {value:.4g}" for name, value in self.reference.items())
         return (
-            f"Optimism gap over {len(self.front)} networks and {self.seeds} fresh seeds (positive: "
-            f"the search saw it too good): {gaps}. Hypervolume {self.found_hypervolume:.6g} as "
+            f"Optimism gap over {len(self.front)} network{'s' * (len(self.front) > 1)} and "
+            f"{self.seeds} fresh seed{'s' * (self.seeds > 1)} each (positive: the search saw it "
+            f"too good): {gaps}. Hypervolume {self.found_hypervolume:.6g} as "
             f"found, {self.fresh_hypervolume:.6g} fresh, reference point {point}."
             + (f" {self.failed} fresh evaluations failed." if self.failed else "")
         )
@@ -167,6 +168,9 @@ def mean_over_seeds(
     means = []
     for key, group in groups.items():
         first = group[0]
+        if len(group) == 1:
+            means.append(first)
+            continue
         shared = [name for name in first.scores if all(name in one.scores for one in group)]
         scores = {name: float(np.mean([one.scores[name] for one in group])) for name in shared}
         means.append(Candidate(key, first.batch, first.codes, first.architecture, scores))

@@ -14,6 +14,7 @@ from analognas.searching.evaluators import Evaluator, is_replicable
 from analognas.searching.front import FrontRecord, loss_matrix
 from analognas.searching.hypervolumes import hypervolume
 from analognas.searching.journal import Journal
+from analognas.searching.loop import Progress
 from analognas.searching.objectives import Objective
 from analognas.searching.outcome import Reevaluation, losses_of, mean_over_seeds
 from analognas.searching.trials import TrialRunner
@@ -31,7 +32,7 @@ def check_replicable(evaluator: Evaluator, reevaluate: int) -> None:
         )
 
 
-def fresh_evaluations(
+def fresh_evaluations(  # noqa: PLR0913 - all that a trial and its record need
     front: Sequence[FrontRecord],
     archs: Mapping[str, Any],
     evaluations: Sequence[Candidate],
@@ -39,8 +40,9 @@ def fresh_evaluations(
     *,
     seeds: int,
     journal: Journal | None = None,
+    progress: Progress | None = None,
 ) -> list[Candidate]:
-    """Evaluate every member under the next seeds that the search has not used.
+    """Evaluate every member under the next seeds that the search has not used, all at once.
 
     Args:
         front: Members to evaluate.
@@ -49,32 +51,37 @@ def fresh_evaluations(
         runner: Evaluates.
         seeds: How many per member.
         journal: Of fresh evaluations alone; what it holds is not evaluated again.
+        progress: Told how many are done.
     """
     done: dict[EvaluationId, Candidate] = {}
     if journal is not None:
         done = {candidate.id: candidate for candidate in journal.read_all().unfinished}
-    fresh = []
+    wanted: list[tuple[FrontRecord, int]] = []
     for member in front:
         used = [one.seed for one in evaluations if one.key == member.key and one.fidelity == 1.0]
         first = max(used) + 1
-        for seed in range(first, first + seeds):
-            candidate = done.get((member.key, 1.0, seed))
-            if candidate is None:
-                ((result,),) = runner.run([Trial(archs[member.key], 1.0, seed)])
-                candidate = Candidate(
-                    key=member.key,
-                    batch=0,
-                    codes=member.codes,
-                    architecture=member.architecture,
-                    scores=result.metrics or {},
-                    seed=seed,
-                    seconds=result.seconds,
-                    failure=result.failure,
-                )
-                if journal is not None:
-                    journal.note([candidate])
-            fresh.append(candidate)
-    return fresh
+        wanted += [(member, seed) for seed in range(first, first + seeds)]
+    missing = [(member, seed) for member, seed in wanted if (member.key, 1.0, seed) not in done]
+    waiting = iter(missing)
+    for chunk in runner.run([Trial(archs[member.key], 1.0, seed) for member, seed in missing]):
+        for result in chunk:
+            member, seed = next(waiting)
+            candidate = Candidate(
+                key=member.key,
+                batch=0,
+                codes=member.codes,
+                architecture=member.architecture,
+                scores=result.metrics or {},
+                seed=seed,
+                seconds=result.seconds,
+                failure=result.failure,
+            )
+            if journal is not None:
+                journal.note([candidate])
+            done[candidate.id] = candidate
+        if progress is not None:
+            progress(len(done), len(wanted), "the front again, under fresh seeds")
+    return [done[member.key, 1.0, seed] for member, seed in wanted]
 
 
 def compare(
@@ -99,7 +106,7 @@ def compare(
             f"{fresh[-1].failure}. The front itself is sound; leave `reevaluate` out."
         )
     found, now = losses_of(before, objectives), losses_of(again, objectives)
-    all_of_them = [one for one in (*evaluations, *fresh) if not one.failure and one.fidelity == 1.0]
+    all_of_them = [one for one in (*evaluations, *fresh) if not one.failure]
     corner = loss_matrix([one.scores for one in all_of_them], objectives).max(axis=0)
     gaps = np.mean(now - found, axis=0)
     return Reevaluation(

@@ -58,6 +58,21 @@ class RunDirectory:
         return self.path / "labels"
 
     @property
+    def trainings_path(self) -> Path:
+        """Trainings of candidates, so that a search that is resumed does not make them again."""
+        return self.path / "trainings"
+
+    @property
+    def reevaluation_path(self) -> Path:
+        """What fresh trainings of the front gave, beside what the search had found."""
+        return self.path / "reevaluation.json"
+
+    @property
+    def fresh_journal(self) -> Journal:
+        """Of the fresh trainings of the front."""
+        return Journal(self.path / "fresh.jsonl")
+
+    @property
     def front_path(self) -> Path:
         return self.path / "front.csv"
 

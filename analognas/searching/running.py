@@ -6,30 +6,35 @@ import errno
 import json
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from analognas.errors import RunFailed, UserError, checking
 from analognas.files import write_text
 from analognas.searching.active_labelling import ActiveLabels, label_actively
+from analognas.searching.by_training import (
+    at_reached_fidelity,
+    evaluations_of,
+    front_of_run,
+    notes_on_trainings,
+    reached_fidelity,
+    training_runner,
+)
 from analognas.searching.candidates import Candidate
 from analognas.searching.config import SearchConfig, with_absolute_paths
 from analognas.searching.demands import predicted_demands
-from analognas.searching.front import (
-    ACCURACY,
-    FrontRecord,
-    pareto_front,
-    pick_winners,
-    write_front,
-)
-from analognas.searching.loop import Progress, SearchLoop, feasible
-from analognas.searching.objectives import select_objectives
+from analognas.searching.fresh_look import look_again
+from analognas.searching.front import FrontRecord, pick_winners, write_front
+from analognas.searching.hardware_notes import guessed_designs
+from analognas.searching.loop import Progress, SearchLoop
+from analognas.searching.no_front import nothing_feasible
+from analognas.searching.outcome import Reevaluation
 from analognas.searching.run_directory import RunDirectory, create_run, open_run, refuse_used
 from analognas.searching.setup import SearchSetup, check_feasible, prepare
 from analognas.searching.spaces import Decoder
 from analognas.searching.study_storage import LiveStudy, write_study
-from analognas.searching.trials import WholeBatches
+from analognas.searching.trials import TrialRunner, WholeBatches
 
 # What must be as it was, if a run is to be continued, and what it is called.
 UNCHANGED = {
@@ -55,10 +60,11 @@ class SearchResult:
     winners: tuple[FrontRecord, ...]
     bundles: tuple[Path, ...]
     networks: int  # different ones that were scored
-    seconds: float  # of proposing and scoring
-    basis: str  # one sentence on where the predictions come from
+    seconds: float  # of proposing and scoring, or of training and measuring on one core
+    basis: str  # one sentence on where the predictions, or the accuracies of candidates, come from
     scope: str  # what the modelled costs cover
     warnings: tuple[str, ...]
+    reevaluation: Reevaluation | None = None  # of a front of trained networks
 
 
 def search_task(
@@ -81,13 +87,13 @@ def search_task(
     config = with_absolute_paths(config)
     setup = prepare(config)
     check_feasible(setup)
-    setup.strategy(Decoder(setup.space, setup.fits))  # what it refuses leaves no folder behind
+    setup.strategy(Decoder(setup.searched, setup.fits))  # what it refuses leaves no folder behind
     files = {
         "hardware.toml": setup.hardware.to_toml(),
         "chip.toml": setup.chip.to_toml(),
         "provenance.json": json.dumps(setup.provenance(), indent=2) + "\n",
     }
-    with create_run(path, config, files, setup.scorer.metrics) as run:
+    with create_run(path, config, files, setup.metrics) as run:
         return _search(run, setup, progress)
 
 
@@ -108,8 +114,10 @@ def resume_search(directory: Path | str, progress: Progress | None = None) -> Se
 def _check_unchanged(run: RunDirectory, setup: SearchSetup) -> None:
     stored, now = run.provenance(), setup.provenance()
     changed = [title for name, title in UNCHANGED.items() if stored.get(name) != now[name]]
-    if stored.get("surrogate", {}).get("hash") != now["surrogate"]["hash"]:
+    if stored.get("surrogate", {}).get("hash") != now.get("surrogate", {}).get("hash"):
         changed.append("the surrogate")
+    if stored.get("training") != json.loads(json.dumps(now.get("training"))):
+        changed.append("the training of candidates")
     if changed:
         raise UserError(
             f"{run.path} cannot be continued: {' and '.join(changed)} changed since its start. "
@@ -128,29 +136,30 @@ def _search(run: RunDirectory, setup: SearchSetup, progress: Progress | None) ->
                 workers=setup.config.workers or os.cpu_count() or 1,
                 progress=progress,
             )
-        setup = replace(setup, chosen=labelled.chosen)
+        setup = replace(setup, predictor=labelled.chosen)
         _tell_basis(run, labelled)
     follow = None
     if setup.config.storage is not None:
         live = LiveStudy(
             setup.config.storage,
             run.path.resolve().name,
-            setup.space.genes,
+            setup.searched.genes,
             setup.objectives,
             setup.demands,
+            setup.config.catalogue,
         )
         follow = live.follow
-    decoder = Decoder(setup.space, setup.fits)
-    scorer = setup.scorer
-    loop = SearchLoop(
-        strategy=setup.strategy(decoder),
-        decoder=decoder,
-        runner=WholeBatches(scorer),
-        journal=run.journal,
-        demands=setup.demands,
-        follow=follow,
-    )
-    with interruptible(run):
+    decoder = Decoder(setup.searched, setup.fits)
+    again: Reevaluation | None = None
+    with interruptible(run), _runner(run, setup) as runner:
+        loop = SearchLoop(
+            strategy=setup.strategy(decoder),
+            decoder=decoder,
+            runner=runner,
+            journal=run.journal,
+            demands=setup.demands,
+            follow=follow,
+        )
         with checking(f"{run.journal.path} does not belong to this run"):
             loop.replay()
         try:
@@ -159,14 +168,20 @@ def _search(run: RunDirectory, setup: SearchSetup, progress: Progress | None) ->
             write_results(run, setup)
             raise
         front = write_results(run, setup)
+        evaluations = list(loop.evaluations.values())
         if not front:
-            raise UserError(_nothing_feasible(list(loop.candidates.values()), setup))
+            raise UserError(nothing_feasible(evaluations, setup.config, setup.max_drop))
+        late = _tell_guesses(run, setup, list(loop.candidates.values()))
+        if setup.config.reevaluations and reached_fidelity(evaluations) == 1.0:
+            again = look_again(run, setup, front, evaluations, runner, progress)
+    with interruptible(run):
         winners = pick_winners(front, setup.config.winners, setup.objectives)
         bundles: tuple[Path, ...] = ()
         if winners or setup.config.baselines:
             from analognas.reporting import write_report
+            from analognas.searching.design_deployment import deploy_front
 
-            bundles = _deploy(run, setup, winners, progress)
+            bundles = deploy_front(run.path, setup, winners, progress)
             write_report(run.path)
     return SearchResult(
         directory=run.path,
@@ -176,10 +191,37 @@ def _search(run: RunDirectory, setup: SearchSetup, progress: Progress | None) ->
         bundles=bundles,
         networks=len(loop.candidates),
         seconds=loop.seconds,
-        basis=setup.chosen.basis,
+        basis=setup.basis,
         scope=setup.scope,
-        warnings=(*setup.warnings, *([labelled.sentence] if labelled else [])),
+        warnings=(
+            *setup.warnings,
+            *([labelled.sentence] if labelled else []),
+            *late,
+            *notes_on_trainings(setup.config, evaluations),
+        ),
+        reevaluation=again,
     )
+
+
+def _runner(run: RunDirectory, setup: SearchSetup) -> AbstractContextManager[TrialRunner]:
+    """Who judges networks: predictions here and at once, trainings in processes of their own."""
+    if not setup.config.trains:
+        return nullcontext(WholeBatches(setup.scorer))
+    workers = setup.config.workers or os.cpu_count() or 1
+    return training_runner(setup.trainer(run.trainings_path), setup.metrics, workers)
+
+
+def _tell_guesses(
+    run: RunDirectory, setup: SearchSetup, candidates: Sequence[Candidate]
+) -> list[str]:
+    """Say, in the folder too, how many designs are on hardware that the surrogate never saw."""
+    if setup.hardware_genes is None or setup.predictor is None:
+        return []
+    notes = guessed_designs(candidates, setup.hardware_genes, setup.workshop, setup.predictor)
+    stored = run.provenance()
+    stored["warnings"] = [*setup.warnings, *notes]
+    write_text(run.provenance_path, json.dumps(stored, indent=2) + "\n")
+    return notes
 
 
 def _tell_basis(run: RunDirectory, labelled: ActiveLabels) -> None:
@@ -192,18 +234,25 @@ def _tell_basis(run: RunDirectory, labelled: ActiveLabels) -> None:
 
 def write_results(run: RunDirectory, setup: SearchSetup) -> tuple[FrontRecord, ...]:
     """Write the front of everything in the journal, as CSV and as a study for optuna-dashboard."""
-    candidates = [one for batch in run.journal.read() for one in batch.candidates]
+    candidates = at_reached_fidelity(evaluations_of(run))
     front = read_front(run)
     write_front(
-        run.front_path, front, setup.objectives, basis=setup.chosen.basis, scope=setup.scope
+        run.front_path,
+        front,
+        setup.objectives,
+        setup.config.catalogue,
+        basis=setup.basis,
+        scope=setup.scope,
     )
-    members = {member.key for member in front}
+    scores = {member.key: member.scores for member in front}
+    members = {one.key: one for one in candidates if one.key in scores}
     write_study(
         run.study_path,
-        [candidate for candidate in candidates if candidate.key in members],
-        setup.space.genes,
+        [replace(member, scores=scores[key]) for key, member in members.items()],
+        setup.searched.genes,
         setup.objectives,
         setup.demands,
+        setup.config.catalogue,
     )
     return front
 
@@ -217,57 +266,8 @@ def read_front(run: RunDirectory) -> tuple[FrontRecord, ...]:
     config = run.config()
     stored = run.provenance().get("limits", {})
     demands = predicted_demands(stored.get("min_accuracy"), stored.get("max_drop"))
-    candidates = [one for batch in run.journal.read() for one in batch.candidates]
-    return pareto_front(feasible(candidates, demands), select_objectives(config.objectives))
-
-
-def _deploy(
-    run: RunDirectory,
-    setup: SearchSetup,
-    winners: Sequence[FrontRecord],
-    progress: Progress | None,
-) -> tuple[Path, ...]:
-    from analognas.deployment.network import Deployment, NamedNetwork
-    from analognas.deployment.winners import deploy_winners, named_baselines
-    from analognas.search_spaces import Architecture
-    from analognas.training import pick_device
-
-    predict = setup.scorer.intervals
-    picks = []
-    for winner in winners:
-        arch = Architecture.from_dict(winner.architecture)
-        picks.append(NamedNetwork(winner.name, arch, predict(arch)))
-    setting = Deployment(
-        task=setup.task,
-        space=setup.space,
-        hardware=setup.hardware,
-        chip=setup.chip,
-        seed=setup.config.seed,
-        device=str(pick_device(setup.config.device)),
-    )
-    return deploy_winners(
-        run.path,
-        setting,
-        picks,
-        baselines=named_baselines(setting, predict) if setup.config.baselines else (),
-        workers=setup.config.workers or os.cpu_count() or 1,
-        progress=progress,
-    )
-
-
-def _nothing_feasible(candidates: Sequence[Candidate], setup: SearchSetup) -> str:
-    min_accuracy, max_drop = setup.config.min_accuracy, setup.max_drop
-    message = f"None of the {len(candidates)} networks meets the demands in prediction."
-    best = max((candidate.scores[ACCURACY] for candidate in candidates), default=0.0)
-    if min_accuracy is not None and best < min_accuracy:
-        message += (
-            f" The tightest is `min_accuracy = {min_accuracy:g}`: the best predicted "
-            f"accuracy after one day is {best:.4f}, so ask for {int(best * 1e4) / 1e4:g} at most."
-        )
-    least = min((candidate.scores["drop"] for candidate in candidates), default=1.0)
-    if max_drop is not None and least > max_drop:
-        message += f" The smallest predicted drop is {least:.4f}, but `max_drop` is {max_drop:g}."
-    return message + " Relax the demands, the limits, or search longer."
+    objectives = [config.catalogue[name] for name in config.objectives]
+    return front_of_run(evaluations_of(run), objectives, demands)
 
 
 @contextmanager

@@ -11,23 +11,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from analognas.searching.candidates import Result, Trial
+from analognas.searching.designs import Design, as_design
 from analognas.searching.objectives import NEED_MIN_ACCURACY, OBJECTIVES, TIMES_S
-from analognas.shapes import place_architecture
-from analognas.simulator.chip import ChipSpec, estimate_cost
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from analognas.search_spaces import Architecture, SearchSpace
+    from analognas.simulator.chip import Cost
     from analognas.surrogates.base import Prediction, Surrogate
 
+Network: TypeAlias = "Architecture | Design"  # a plain network is a design on plain hardware
 Scores = Mapping[str, float]  # by name of the objective
 FloatArray = NDArray[np.float64]
 
@@ -49,7 +50,7 @@ class SurrogateScorer:
 
     Args:
         space: Knows the layers of its networks.
-        chip: Where the layers are placed.
+        cost: Of a network, whose layers are placed on a chip.
         surrogate: Fitted; it may want any of the columns that `features` gives.
         features: Networks to a table with one row per network and time of `TIMES_S`, the times of a
             network being neighbours.
@@ -57,9 +58,9 @@ class SurrogateScorer:
     """
 
     space: SearchSpace
-    chip: ChipSpec
+    cost: Callable[[Network], Cost]
     surrogate: Surrogate
-    features: Callable[[Sequence[Architecture]], pd.DataFrame]
+    features: Callable[[Sequence[Network]], pd.DataFrame]
     min_accuracy: float | None = None
 
     @property
@@ -76,7 +77,7 @@ class SurrogateScorer:
         """See `Evaluator.evaluate`."""
         return [Result(row) for row in self.score([trial.arch for trial in trials])]
 
-    def score(self, archs: Sequence[Architecture]) -> list[Scores]:
+    def score(self, archs: Sequence[Network]) -> list[Scores]:
         """Return one row per network; the whole batch is predicted at once."""
         shape = (len(archs), len(TIMES_S))
         prediction = self._predict(archs)
@@ -85,13 +86,13 @@ class SurrogateScorer:
         columns = self._accuracies(mean, low)
         rows: list[Scores] = []
         for index, arch in enumerate(archs):
-            cost = estimate_cost(place_architecture(self.space, arch, self.chip), self.chip)
+            cost = self.cost(arch)
             row = {name: float(values[index]) for name, values in columns.items()} | {
                 "energy": cost.energy_nJ,
                 "latency": cost.latency_us,
                 "cores": float(cost.cores),
                 "area": cost.area_mm2,
-                "parameters": float(self.space.parameters(arch)),
+                "parameters": float(self.space.parameters(as_design(arch).arch)),
             }
             rows.append({name: row[name] for name in self.metrics})
         return rows
@@ -109,7 +110,7 @@ class SurrogateScorer:
             columns |= {f"yield@{word}": shares[:, t] for word, t in times.items()}
         return columns
 
-    def intervals(self, arch: Architecture) -> dict[float, Interval]:
+    def intervals(self, arch: Network) -> dict[float, Interval]:
         """Predict one network at every time, with bounds; keys are seconds after programming."""
         prediction = self._predict([arch])
         bands = np.stack([prediction.mean, prediction.lower, prediction.upper], axis=1)
@@ -118,7 +119,7 @@ class SurrogateScorer:
             for t_s, band in zip(TIMES_S.values(), bands, strict=True)
         }
 
-    def _predict(self, archs: Sequence[Architecture]) -> Prediction:
+    def _predict(self, archs: Sequence[Network]) -> Prediction:
         return self.surrogate.predict(self.features(archs))
 
 

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analognas.errors import UserError, checking
 from analognas.hardware_choice import hardware_for_chip, load_hardware
-from analognas.limits import make_fits, tightest_limit
+from analognas.limits import tightest_limit
 from analognas.search_spaces import make_space
+from analognas.searching.by_training import make_trainer, training_basis, training_provenance
 from analognas.searching.config import SearchConfig
 from analognas.searching.demands import Demand, predicted_demands
-from analognas.searching.objectives import TIMES_S, Objective, select_objectives
-from analognas.searching.scoring import SurrogateScorer
+from analognas.searching.design_scoring import design_cost, design_fits, design_rows
+from analognas.searching.hardware_genes import HardwareGenes, hardware_genes, words_of
+from analognas.searching.hardware_names import DIGITAL_LAYERS
+from analognas.searching.hardware_notes import hardware_notes
+from analognas.searching.joint_space import JointSpace
+from analognas.searching.objectives import NEED_MIN_ACCURACY, TIMES_S, Objective
+from analognas.searching.problems import make_problem
+from analognas.searching.scoring import Network, SurrogateScorer
 from analognas.searching.spaces import Decoder
 from analognas.searching.strategies import Problem, Strategy, batch_generator
 from analognas.searching.strategies.registry import find_strategy
 from analognas.searching.surrogate_choice import ChosenSurrogate, choose_surrogate
+from analognas.searching.training_evaluator import TrainingEvaluator
+from analognas.searching.workshop import Workshop, with_multiplications
 from analognas.simulator import SIMULATOR_VERSION, Hardware
 from analognas.simulator.chip import cost_scope, load_chip
-from analognas.surrogate_features import architecture_features, candidate_rows
 from analognas.tasks import Limits, Task, load_task
 
 if TYPE_CHECKING:
@@ -28,7 +37,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from analognas.search_spaces import Architecture, SearchSpace
+    from analognas.search_spaces import SearchSpace
     from analognas.simulator.chip import ChipSpec
 
 PUBLISHED_LARGEST_DROP = 0.10  # constraint on the accuracy drop in the published AnalogNAS code
@@ -37,7 +46,10 @@ FEASIBILITY_DRAWS = 20
 
 @dataclass(frozen=True, eq=False)
 class SearchSetup:
-    """The loaded parts of a search; made by `prepare`."""
+    """The loaded parts of a search; made by `prepare`.
+
+    `predictor` is the surrogate that judges networks, or None where they are trained.
+    """
 
     config: SearchConfig
     task: Task
@@ -45,46 +57,87 @@ class SearchSetup:
     chip: ChipSpec
     hardware: Hardware
     limits: Limits
-    chosen: ChosenSurrogate
+    predictor: ChosenSurrogate | None
     max_drop: float | None
+    hardware_genes: HardwareGenes | None = None  # what is searched beside the network, if anything
+
+    @property
+    def chosen(self) -> ChosenSurrogate:
+        """The surrogate.
+
+        Raises:
+            UserError: Networks are trained in this search, and nothing predicts them.
+        """
+        if self.predictor is None:
+            raise UserError(
+                "This search trains its networks (`evaluator = training`), so it has no surrogate."
+            )
+        return self.predictor
 
     @property
     def demands(self) -> tuple[Demand, ...]:
-        """What predictions must reach."""
+        """What networks must reach, in prediction or in simulation."""
         return predicted_demands(self.config.min_accuracy, self.max_drop)
 
     @property
     def objectives(self) -> tuple[Objective, ...]:
-        return select_objectives(self.config.objectives)
+        return tuple(self.config.catalogue[name] for name in self.config.objectives)
 
     @property
-    def fits(self) -> Callable[[Architecture], bool]:
-        return make_fits(self.space, self.limits, self.chip, self.config.max_energy_nJ)
+    def metrics(self) -> tuple[str, ...]:
+        """What is known of every network that was judged."""
+        needy = () if self.config.min_accuracy is not None else NEED_MIN_ACCURACY
+        return tuple(name for name in self.config.catalogue if name not in needy)
+
+    @property
+    def basis(self) -> str:
+        """One sentence on where the accuracies of candidates come from."""
+        return training_basis(self.config) if self.config.trains else self.chosen.basis
+
+    @property
+    def workshop(self) -> Workshop:
+        """Makes the hardware that a search chooses beside a network."""
+        return Workshop(self.chip, self.hardware)
+
+    @property
+    def searched(self) -> SearchSpace | JointSpace:
+        """What is searched: the space of the networks, or of networks and their hardware."""
+        if self.hardware_genes is None:
+            return self.space
+        return JointSpace(self.space, self.hardware_genes, self.workshop)
+
+    @property
+    def fits(self) -> Callable[[Network], bool]:
+        return design_fits(self.space, self.limits, self.workshop, self.config.max_energy_nJ)
 
     @property
     def scorer(self) -> SurrogateScorer:
         return SurrogateScorer(
             self.space,
-            self.chip,
+            partial(design_cost, self.space, self.workshop),
             self.chosen.surrogate,
             self._features,
             self.config.min_accuracy,
         )
 
-    def _features(self, archs: Sequence[Architecture]) -> pd.DataFrame:
+    def trainer(self, cache: Path | None = None) -> TrainingEvaluator:
+        """Trains and measures networks on the validation part; a cache keeps what it made."""
+        return make_trainer(self.config, self.hardware, self.chip, cache)
+
+    def _features(self, networks: Sequence[Network]) -> pd.DataFrame:
         """What a surrogate sees of networks on the hardware of this search, at every time."""
-        networks = architecture_features(self.space, archs, self.chip)
-        return candidate_rows(networks, self.hardware, tuple(TIMES_S.values()))
+        return design_rows(self.space, self.workshop, networks, tuple(TIMES_S.values()))
 
     @property
     def scope(self) -> str:
         """What the modelled costs cover."""
-        return cost_scope(self.chip)
+        digital = self.hardware_genes is not None and DIGITAL_LAYERS in self.hardware_genes.values
+        return cost_scope(with_multiplications(self.chip) if digital else self.chip)
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What must be said beside the results, in whole sentences."""
-        notes = [*self.chosen.warnings]
+        notes = [] if self.predictor is None else [*self.predictor.warnings]
         bits, mode = self.hardware.converters.dac_bits, self.chip.read_mode()
         better = [other.name for other in self.chip.read_modes.values() if other.bits == bits]
         if bits != mode.bits and better:
@@ -96,31 +149,47 @@ class SearchSetup:
             )
         if self.config.is_capped:
             notes.append(
-                f"{self.config.sampler} searches {self.config.limit.evaluations:g} candidates "
-                f"instead of {self.config.budget}: its time grows faster than their number. Use "
-                "nsga2 then."
+                f"{self.config.strategy} searches {self.config.limit.evaluations:g} candidates "
+                f"instead of {self.config.asked_budget}: its time grows faster than their number. "
+                "Use nsga2 then."
             )
+        if self.hardware_genes is not None:
+            notes += hardware_notes(self.hardware_genes, self.workshop, self.predictor)
         return tuple(notes)
 
     def strategy(self, decoder: Decoder) -> Strategy:
         """The strategy of the search, before its first batch.
 
         Raises:
-            UserError: It needs what a surrogate cannot give.
+            UserError: It needs what the evaluator cannot give.
         """
-        problem = Problem(
-            genes=decoder.genes,
-            objectives=self.objectives,
-            constrained=bool(self.demands),
-            population=self.config.population,
-            realise=decoder.realise,
-        )
-        return find_strategy(self.config.sampler)(problem, self.config.seed)
+        if self.config.trains:
+            problem = make_problem(
+                self.searched,
+                decoder,
+                self.trainer(),
+                self.objectives,
+                self.demands,
+                self.config.population,
+            )
+        else:
+            problem = Problem(
+                genes=decoder.genes,
+                objectives=self.objectives,
+                constrained=bool(self.demands),
+                population=self.config.population,
+                realise=decoder.realise,
+            )
+        return find_strategy(self.config.strategy)(problem, self.config.seed)
 
     def provenance(self) -> dict[str, Any]:
         """What the numbers of the run rest on; `resume` insists on the same."""
         return {
-            "surrogate": self.chosen.to_dict(),
+            **(
+                {"training": training_provenance(self.config)}
+                if self.predictor is None
+                else {"surrogate": self.predictor.to_dict()}
+            ),
             "hardware": self.hardware.name,
             "hardware_hash": self.hardware.hash,
             "simulator_version": SIMULATOR_VERSION,
@@ -138,13 +207,21 @@ class SearchSetup:
                 "min_accuracy": self.config.min_accuracy,
                 "max_drop": self.max_drop,
             },
-            "space_size": str(self.space.count()),
+            **(
+                {}
+                if self.hardware_genes is None
+                else {
+                    "searched_hardware": words_of(self.hardware_genes),
+                    "costs": self.scope,
+                }
+            ),
+            "space_size": str(self.searched.count()),
             "warnings": list(self.warnings),
         }
 
 
 def prepare(config: SearchConfig, *, folder: Path | None = None) -> SearchSetup:
-    """Load task, space, chip, hardware and surrogate.
+    """Load task, space, chip, hardware and, unless networks are trained, a surrogate.
 
     Args:
         config: The settings.
@@ -170,7 +247,7 @@ def prepare(config: SearchConfig, *, folder: Path | None = None) -> SearchSetup:
         max_parameters=config.max_parameters or task.limits.max_parameters,
     )
     max_drop = config.max_drop
-    if max_drop is None and config.sampler == "analognas":
+    if max_drop is None and config.strategy == "analognas":
         max_drop = PUBLISHED_LARGEST_DROP
     return SearchSetup(
         config=config,
@@ -179,8 +256,13 @@ def prepare(config: SearchConfig, *, folder: Path | None = None) -> SearchSetup:
         chip=chip,
         hardware=hardware,
         limits=limits,
-        chosen=choose_surrogate(task, hardware, config.surrogate),
+        predictor=None if config.trains else choose_surrogate(task, hardware, config.surrogate),
         max_drop=max_drop,
+        hardware_genes=hardware_genes(
+            config.search_hardware, Workshop(chip, hardware), trained=config.trains
+        )
+        if config.search_hardware
+        else None,
     )
 
 
@@ -191,11 +273,11 @@ def check_feasible(setup: SearchSetup) -> None:
         UserError: None does; the message names the tightest limit and the nearest feasible value.
     """
     rng = batch_generator(setup.config.seed, "feasibility")
-    fits = setup.fits
-    genes = setup.space.genes
+    fits, searched = setup.fits, setup.searched
+    genes = searched.genes
     for _ in range(FEASIBILITY_DRAWS):
         codes = {gene: values[int(rng.integers(len(values)))] for gene, values in genes.items()}
-        if setup.space.decode(codes, fits) is not None:
+        if searched.decode(codes, fits) is not None:
             return
     raise UserError(
         tightest_limit(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import optuna
@@ -36,10 +36,12 @@ class LiveStudy:
         genes: Genes,
         objectives: Sequence[Objective],
         demands: Sequence[Demand],
+        catalogue: Mapping[str, Objective] = OBJECTIVES,
     ) -> None:
         self._distributions = distributions(genes)
         self._objectives = tuple(objectives)
         self._demands = tuple(demands)
+        self._catalogue = catalogue
         try:
             with quiet(), warnings.catch_warnings():
                 warnings.simplefilter("ignore", ExperimentalWarning)
@@ -59,8 +61,8 @@ class LiveStudy:
         }
 
     def follow(self, batch: Batch) -> None:
-        """Add the new networks of a batch, those that are there already left out."""
-        self.add(batch.candidates)
+        """Add the new networks of a batch that were judged in full, known ones left out."""
+        self.add(one for one in batch.candidates if one.failure is None and one.fidelity == 1.0)
 
     def add(self, candidates: Iterable[Candidate]) -> None:
         for candidate in candidates:
@@ -70,7 +72,7 @@ class LiveStudy:
 
     def _trial(self, candidate: Candidate) -> FrozenTrial:
         # One attribute for all: every further one costs a few milliseconds in a database.
-        scores = {OBJECTIVES[name].heading: value for name, value in candidate.scores.items()}
+        scores = {self._catalogue[name].heading: value for name, value in candidate.scores.items()}
         return create_trial(
             state=TrialState.COMPLETE,
             params=dict(candidate.codes),
@@ -89,12 +91,14 @@ def write_study(
     genes: Genes,
     objectives: Sequence[Objective],
     demands: Sequence[Demand],
+    catalogue: Mapping[str, Objective] = OBJECTIVES,
 ) -> None:
     """Write candidates as a study into a new SQLite file, in one step."""
     with writing(path) as temporary:
         storage = RDBStorage(f"sqlite:///{temporary}")
         try:
-            LiveStudy(storage, path.parent.name, genes, objectives, demands).add(candidates)
+            study = LiveStudy(storage, path.parent.name, genes, objectives, demands, catalogue)
+            study.add(candidates)
         finally:
             storage.remove_session()
             storage.engine.dispose()

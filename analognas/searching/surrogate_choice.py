@@ -76,9 +76,10 @@ def choose_surrogate(task: Task, hardware: Hardware, wanted: str | None = None) 
     if not near:
         known = ", ".join(fitted) or "none"
         raise UserError(
-            f"No surrogate is fitted for the task {task.name!r} (fitted: {known}). Make labels "
-            f"with `analognas label --task {task.name}`, fit one with `analognas surrogate fit`, "
-            "and give its file with --surrogate."
+            f"No surrogate is fitted for the task {task.name!r} (fitted: {known}). Search with "
+            "`--evaluator training`, which trains candidates instead of predicting them; or make "
+            f"labels with `analognas label --task {task.name}`, fit a surrogate with `analognas "
+            "surrogate fit`, and give its file with --surrogate."
         )
     name = max(near, key=lambda name: near[name])
     return ChosenSurrogate(name, fitted[name], _warnings(fitted[name], task, hardware))
@@ -106,13 +107,13 @@ def _nearness(surrogate: Surrogate, task: Task, hardware: Hardware) -> tuple[boo
         description.data_name == task.data_name,
         description.data_key == task.data_key,
         description.split == task.split,
-        _hardware_warning(surrogate, hardware) is None,
+        hardware_warning(surrogate, hardware) is None,
         description.hardware_hash == hardware.hash,
         description.simulator_version == SIMULATOR_VERSION,
     )
 
 
-def _hardware_warning(surrogate: Surrogate, hardware: Hardware) -> str | None:
+def hardware_warning(surrogate: Surrogate, hardware: Hardware) -> str | None:
     """Why predictions for this hardware are a guess; None if they are not."""
     description, ranges = surrogate.description, surrogate.ranges
     if description is None or description.hardware_hash == hardware.hash:
@@ -150,7 +151,7 @@ def _warnings(surrogate: Surrogate, task: Task, hardware: Hardware) -> tuple[str
             f"Predictions come from a surrogate fitted on other content of {task.data_name}, or "
             "with other settings: for this data set they are a guess."
         )
-    about_hardware = _hardware_warning(surrogate, hardware)
+    about_hardware = hardware_warning(surrogate, hardware)
     if about_hardware is not None:
         found.append(about_hardware)
     if description.simulator_version != SIMULATOR_VERSION:

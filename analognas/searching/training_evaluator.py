@@ -17,26 +17,29 @@ from analognas.files import write_text
 from analognas.labelling.job import PART, TaskChoice
 from analognas.records import Evaluation
 from analognas.searching.candidates import Result, Trial
+from analognas.searching.designs import Design, as_design
 from analognas.searching.measured import measured_scores
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from analognas.search_spaces import Architecture, SearchSpace
+    from analognas.searching.workshop import Made, Workshop
     from analognas.simulator import Hardware
     from analognas.simulator.chip import ChipSpec
     from analognas.tasks import Task
 
 CHIPS = 8
+LEAST_CHIPS = 3  # that tell a mean and a spread
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingEvaluator:
     """An `Evaluator`: trains each network on the training part, measures it on the validation part.
 
-    A fidelity is the share of the epochs; each has a whole schedule of its own. Another seed is
-    another training on other chips. Everything is computed on one thread, so that a result does not
-    depend on how many processes there are.
+    A fidelity is the share of the epochs, each with a whole schedule of its own, and of the chips.
+    Another seed is another training on other chips. Everything is computed on one thread, so that a
+    result does not depend on how many processes there are.
 
     Args:
         task: What the networks are for.
@@ -44,7 +47,8 @@ class TrainingEvaluator:
         hardware: Felt in the training, and measured on.
         chip: For placement and cost.
         epochs: Of a full training.
-        chips: Simulated chips of every network.
+        chips: Simulated chips of a full training; shorter ones are measured on their share of
+            them, at least on LEAST_CHIPS.
         min_accuracy: Which accuracy is enough, for service life and yield.
         device: "cpu" or "cuda".
         first_seed: Stands for seed 0 of a trial, so that labels which are joined differ in it.
@@ -70,77 +74,105 @@ class TrainingEvaluator:
         """Train and measure every network; see `Evaluator.evaluate`."""
         return [self._result(self.measure(t.arch, t.fidelity, t.seed)) for t in trials]
 
-    def measure(self, arch: Architecture, fidelity: float, seed: int) -> Evaluation:
-        """Train and measure one network, or look it up."""
+    def measure(self, network: Architecture | Design, fidelity: float, seed: int) -> Evaluation:
+        """Train and measure one network, on hardware of its own if it has any, or look it up."""
+        from analognas.searching.design_scoring import kept_digital
         from analognas.training import LABEL_RECIPE
 
-        task, _ = _load(self.task, self.space)
+        task, space = _load(self.task, self.space)
+        design, made = as_design(network), self._made(network)
         seed += self.first_seed
-        recipe = replace(LABEL_RECIPE, epochs=max(1, round(fidelity * self.epochs)))
+        epochs = max(1, round(fidelity * self.epochs))
+        recipe = made.recipe(replace(LABEL_RECIPE, epochs=epochs))
+        chips = max(min(LEAST_CHIPS, self.chips), round(fidelity * self.chips))
         path = None
         if self.cache is not None:
-            path = self.cache / f"{self._name(arch, task, recipe.to_dict(), seed)}.json"
+            path = self.cache / f"{self._name(network, task, recipe.to_dict(), seed, chips)}.json"
             if path.is_file():
                 return _read(path)
+        from analognas.allocator import keep_freed_memory
         from analognas.evaluation import evaluate
 
+        keep_freed_memory()
         with one_thread():
             evaluation = evaluate(
-                arch,
+                design.arch,
                 task,
-                self.hardware,
-                self.chip,
+                made.hardware,
+                made.chip,
                 seed=seed,
                 recipe=recipe,
                 part=PART,
-                chips=self.chips,
+                chips=chips,
                 device=self.device,
+                keep_digital=kept_digital(space, design),
                 clock=time.process_time if self.device == "cpu" else time.perf_counter,
             )
+        evaluation = replace(evaluation, key=design.key)
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_text(path, json.dumps(evaluation.to_dict()) + "\n")
         return evaluation
 
-    def describe(self, archs: Sequence[Architecture]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    def describe(
+        self, networks: Sequence[Architecture | Design]
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Features of networks, and what is known of them without training: costs and size."""
         import pandas as pd
 
-        from analognas.evaluation import cost_summary
-        from analognas.surrogate_features import architecture_features
+        from analognas.searching.design_scoring import design_cost, design_features
 
         _, space = _load(self.task, self.space)
-        features = architecture_features(space, archs, self.chip)
+        workshop = self._workshop
+        features = design_features(space, workshop, networks)
         rows = []
-        for arch in archs:
-            cost = cost_summary(space, arch, self.chip)
+        for network in networks:
+            cost = design_cost(space, workshop, network)
             rows.append(
                 {
                     "energy": cost.energy_nJ,
                     "latency": cost.latency_us,
                     "cores": float(cost.cores),
                     "area": cost.area_mm2,
-                    "parameters": float(space.parameters(arch)),
+                    "parameters": float(space.parameters(as_design(network).arch)),
                 }
             )
         return features, pd.DataFrame(rows, index=features.index)
+
+    @property
+    def _workshop(self) -> Workshop:
+        from analognas.searching.workshop import Workshop
+
+        return Workshop(self.chip, self.hardware)
+
+    def _made(self, network: Architecture | Design) -> Made:
+        """What a network is trained for and measured on."""
+        return self._workshop.made(as_design(network).choice)
 
     def _result(self, evaluation: Evaluation) -> Result:
         seconds = evaluation.training_seconds + evaluation.evaluation_seconds
         return Result(measured_scores(evaluation, self.min_accuracy), seconds)
 
-    def _name(self, arch: Architecture, task: Task, recipe: Mapping[str, Any], seed: int) -> str:
+    def _name(
+        self,
+        network: Architecture | Design,
+        task: Task,
+        recipe: Mapping[str, Any],
+        seed: int,
+        chips: int,
+    ) -> str:
         """Hash of everything that decides an evaluation."""
         from analognas.simulator import SIMULATOR_VERSION
 
+        made = self._made(network)
         content = {
-            "key": arch.key,
+            "key": network.key,
             "seed": seed,
             "recipe": recipe,
-            "hardware": self.hardware.hash,
+            "hardware": made.hardware.hash,
             "simulator_version": SIMULATOR_VERSION,
-            "chip": hashlib.sha256(self.chip.to_toml().encode()).hexdigest(),
-            "chips": self.chips,
+            "chip": hashlib.sha256(made.chip.to_toml().encode()).hexdigest(),
+            "chips": chips,
             "data_key": task.data_key,
             "part": PART,
             "device": self.device,

@@ -124,7 +124,7 @@ def cost_scope(chip: ChipSpec, read_mode: str | None = None) -> str:
     mode = chip.read_mode(read_mode)
     actions = mode.actions
     if actions.core_nJ and not actions.operation_nJ + actions.link_bit_nJ + actions.buffer_bit_nJ:
-        return COST_SCOPE
+        return COST_SCOPE + _multiplications(chip)
     charged = {
         "whole cores": actions.core_nJ,
         "arrays": actions.cell_nJ,
@@ -142,4 +142,16 @@ def cost_scope(chip: ChipSpec, read_mode: str | None = None) -> str:
         f"Energy, latency and area are modelled from action counts times energies of {rows}, not "
         f"measured. The energy covers {covered}; not in it: {free}. The area is that of the cores. "
         f"The figures behind it are {', '.join(provenance(chip, mode.name))}."
+        f"{_multiplications(chip)}"
+    )
+
+
+def _multiplications(chip: ChipSpec) -> str:
+    """What a layer that is kept digital is charged, if the chip says it."""
+    each = None if chip.digital is None else chip.digital.multiplication_pJ
+    if each is None:
+        return ""
+    return (
+        f" Layers kept digital are charged {each.value:.3g} pJ per multiplication ({each.trust}: "
+        f"{each.source})."
     )

@@ -125,6 +125,13 @@ def _units(chip: ChipSpec) -> list[Entry]:
             *_given("digital", "clock", "GHz", digital.clock_GHz),
             *_given("digital", "throughput", "operations/ns", digital.operations_per_ns),
             *_given("digital", "energy of an operation", "pJ", digital.operation_pJ),
+            *_given("digital", "energy of a multiplication", "pJ", digital.multiplication_pJ),
+            *_given(
+                "digital",
+                "throughput of multiplications",
+                "multiplications/ns",
+                digital.multiplications_per_ns,
+            ),
         ]
     if (links := chip.links) is not None:
         entries += _given("links", "links", "", links.count)

@@ -23,6 +23,12 @@ PERFORMANCE = (
     "density_TOPS_per_mm2",
 )
 # Hashed where they are given.
+DIGITAL = (
+    "operation_pJ",
+    "operations_per_ns",
+    "multiplication_pJ",
+    "multiplications_per_ns",
+)
 MORE_PERFORMANCE = ("bits", "conversion_ns", "energies", "energy_scale")
 
 
@@ -60,7 +66,7 @@ def _more(chip: ChipSpec) -> dict[str, Any]:
         "power": chip.power and _numbers(chip.power, ("standby_uW",)),
     }
     if digital is not None:
-        costs = _given(_numbers(digital, ("operation_pJ", "operations_per_ns")))
+        costs = _given(_numbers(digital, DIGITAL))
         parts["digital"] = costs and {**costs, "on_chip": sorted(digital.on_chip.value)}
     return _given(parts)
 

@@ -38,7 +38,12 @@ def provenance(chip: ChipSpec, read_mode: str) -> tuple[Trust, ...]:
     if geometry.area_mm2 is None and chip.areas is not None:
         rests_on += [chip.areas.array_mm2, chip.areas.dac_mm2, chip.areas.adc_mm2]
     if chip.digital is not None:
-        rests_on += [chip.digital.operation_pJ, chip.digital.operations_per_ns]
+        rests_on += [
+            chip.digital.operation_pJ,
+            chip.digital.operations_per_ns,
+            chip.digital.multiplication_pJ,
+            chip.digital.multiplications_per_ns,
+        ]
     rests_on += [chip.links and chip.links.bit_pJ, chip.buffers and chip.buffers.bit_pJ]
     found = {figure.trust for figure in rests_on if figure is not None}
     return tuple(word for word in TRUST_MEANING if word in found)

@@ -29,6 +29,8 @@ class DigitalUnits:
     off_chip: Kinds | None = None
     operation_pJ: Quantity | None = None  # without it, on-chip work is named but not charged
     operations_per_ns: Quantity | None = None  # of all units together; without it, takes no time
+    multiplication_pJ: Quantity | None = None  # of a layer kept digital; else as any operation
+    multiplications_per_ns: Quantity | None = None  # likewise
     clock_GHz: Quantity | None = None
     units: Count | None = None
 
@@ -40,6 +42,13 @@ class DigitalUnits:
             raise ValueError(
                 f"a kind of work must be on chip or off chip, but on_chip and off_chip both list "
                 f"{', '.join(both)}."
+            )
+        multiplies = self.multiplication_pJ or self.multiplications_per_ns
+        if multiplies is not None and "matrix" not in self.on_chip.value:
+            raise ValueError(
+                'multiplication_pJ and multiplications_per_ns must come with "matrix" in on_chip, '
+                "since they are those of layers kept digital on the chip. Add it, or leave them "
+                "out."
             )
         return self
 

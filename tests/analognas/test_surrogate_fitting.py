@@ -233,7 +233,7 @@ def test_the_page_has_verdicts_regions_curve_and_adaptation(
         *("Made by `analognas", "the aim of", "of the noise ceiling", "## Regions"),
         *("ADC of at most 5 bits", "Largest fifth", "## Learning curve", "(surrogate.png)"),
         *("## Without a group of features", "all columns", "## Adaptation", "fitted anew"),
-        *("not adapted", "predictions a second"),
+        *("not adapted", "predictions a second", "## What if", "(surrogate_what_if.png)"),
     ):
         assert word in page
     content = json.loads(out.with_suffix(".json").read_text())
@@ -242,7 +242,9 @@ def test_the_page_has_verdicts_regions_curve_and_adaptation(
     assert content["learning"]
     assert content["ablation"]
     assert content["speed"]["many_rows"] == 2_000
-    assert out.with_suffix(".png").stat().st_size > 10_000
+    assert content["what_if"]["changes"] > 0
+    for name in ("surrogate.png", "surrogate_what_if.png"):
+        assert (tmp_path / name).stat().st_size > 10_000
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,13 @@
 A bracket starts with new networks at the lowest fidelity; the better half goes on to the next one,
 until the best are evaluated in full (Jamieson and Talwalkar, AISTATS 2016, with eta = 2). Better
 means: feasible, then of lower non-dominated rank, then of larger contribution to the hypervolume.
-Half of the new networks are changed members of the best front so far, the others random.
+Half of the new networks are changed members of the best front so far, the others random. The first
+bracket is small and the next ones grow, so that a search that must end early has seen something in
+full.
 
 Evaluations are noisy. Where the spread between seeds could exchange who is promoted and who is not,
-the networks at the boundary are evaluated under one more seed, and means are compared.
+the networks at the boundary are evaluated under one more seed, and means are compared; in rungs of
+fewer than 8 networks another network is worth more than another seed.
 """
 
 from __future__ import annotations
@@ -28,7 +31,8 @@ from analognas.searching.strategies.base import (
 from analognas.searching.strategies.drawing import new_at_random, new_by_mutation
 from analognas.searching.strategies.sorting import IntArray, non_dominated_ranks
 
-START_NETWORKS = 16
+FIRST_NETWORKS, START_NETWORKS = 4, 16  # of the first bracket, and of the largest ones
+LEAST_REPLICATED = 8  # networks of a rung in which seeds are repeated
 FIDELITIES = (0.25, 0.5, 1.0)  # of an evaluator that can do any
 ETA = 2
 MOST_SEEDS = 3  # of one network at one fidelity
@@ -55,11 +59,13 @@ class MultiFidelity:
         self._asked: list[Proposal] = []
         self._rung: list[str] = []  # networks of the present rung, as they came
         self._level = 0
+        self._brackets = 0  # begun
         self._plan: list[Proposal] = []  # the next batch; empty: a new bracket
 
     @property
     def batch_size(self) -> int:
-        return len(self._plan) or self._problem.population or START_NETWORKS
+        grown = min(START_NETWORKS, FIRST_NETWORKS * ETA**self._brackets)
+        return len(self._plan) or self._problem.population or grown
 
     def ask(self, batch: int, count: int) -> list[Proposal]:
         rng = batch_generator(self._seed, "multi-fidelity", batch)
@@ -73,6 +79,7 @@ class MultiFidelity:
     def tell(self, verdicts: Sequence[Verdict | None]) -> None:
         if not self._plan:
             self._level, self._rung = 0, []
+            self._brackets += 1
         for verdict in verdicts:
             if verdict is None:
                 continue
@@ -145,7 +152,8 @@ class MultiFidelity:
         keys = self._candidates()
         kept = math.ceil(len(self._rung) / ETA)
         last = self._level + 1 >= len(self._fidelities)
-        if last or not self._problem.replicable or len(keys) <= kept:
+        few = len(self._rung) < LEAST_REPLICATED or len(keys) <= kept
+        if last or few or not self._problem.replicable:
             return []
         losses, violations = self._judged(keys, fidelity)
         order = promotion_order(losses, violations)

@@ -88,6 +88,22 @@ def test_every_flag_reaches_the_settings(searched: dict[str, Any]) -> None:
     )
 
 
+def test_a_search_by_training_has_settings_of_its_own_and_says_what_its_numbers_are(
+    searched: dict[str, Any],
+) -> None:
+    line = "search --task imu --evaluator training --budget 4m --epochs 3 --reevaluate 0"
+    output = invoke(*line.split()).output
+    assert searched["config"] == SearchConfig(
+        task="imu", evaluator="training", budget="4m", epochs=3, reevaluate=0
+    )
+    assert "(fraction, simulated, validation part)" in output
+    assert "trained and measured in" in output
+    assert "predicted" not in output
+    content = json.loads(invoke(*line.split(), "--json").stdout)
+    assert content["front"][0]["training seeds"] == 1
+    assert content["optimism"] == {"front": None, "winners": None}
+
+
 def test_the_front_is_shown_with_what_must_be_said_beside_it(searched: dict[str, Any]) -> None:
     output = invoke("search", "--task", "kws").output
     for words in ("abc123", "accuracy, knee", "predicted", "modelled", "basis.", "A guess."):

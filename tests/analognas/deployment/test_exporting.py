@@ -103,6 +103,8 @@ def test_a_scored_network_can_be_trained_for_export(
     journal.append(Batch(1, 1.0, ({"gene": 1},), (arch.key,), (candidate,)))
     said = PredictedAccuracy(1.0, 0.7, 0.6, 0.8)
     setup = SimpleNamespace(
+        config=SearchConfig(task="digits"),
+        hardware_genes=None,
         task=setting.task,
         space=setting.space,
         hardware=setting.hardware,

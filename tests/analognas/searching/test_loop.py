@@ -132,6 +132,16 @@ def test_demands_steer_the_search_into_the_feasible_part(make_loop: Any, tmp_pat
     assert shares["nsga2"] > 1.5 * shares["random"]
 
 
+def test_slow_batches_tell_progress_on_the_way(
+    make_loop: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("analognas.searching.loop.REPORT_AFTER_S", 0.0)
+    loop = make_loop(tmp_path / "journal.jsonl")
+    told: list[int] = []
+    loop.run(Budget(evaluations=10), lambda done, total, message: told.append(done))
+    assert told == [0, *range(1, 11), 10]
+
+
 def test_progress_counts_up_to_the_budget(make_loop: Any, tmp_path: Path) -> None:
     seen: list[tuple[int, int, str]] = []
     loop = make_loop(tmp_path / "journal.jsonl")

@@ -45,13 +45,13 @@ def judge(
 def test_half_goes_on_to_twice_the_fidelity_and_then_a_new_bracket_begins() -> None:
     halving = strategy()
     rungs = []
-    for batch in range(6):
+    for batch in range(12):
         proposals = halving.ask(batch, halving.batch_size)
         rungs.append([(one.fidelity, str(one.codes)) for one in proposals])
         halving.tell(judge(proposals))
-    assert [len(rung) for rung in rungs] == [16, 8, 4, 16, 8, 4]
-    assert [rung[0][0] for rung in rungs] == [0.25, 0.5, 1.0] * 2
-    for before, after in ((0, 1), (1, 2), (3, 4)):
+    assert [len(rung) for rung in rungs] == [4, 2, 1, 8, 4, 2, 16, 8, 4, 16, 8, 4]
+    assert [rung[0][0] for rung in rungs] == [0.25, 0.5, 1.0] * 4
+    for before, after in ((0, 1), (1, 2), (3, 4), (6, 7)):
         assert {codes for _, codes in rungs[after]} <= {codes for _, codes in rungs[before]}
 
 

@@ -409,7 +409,7 @@ def test_the_winners_of_the_front_are_trained_with_their_predictions(
         seen.update(setting=setting, picks=picks, **rest)
         return tuple(directory / pick.name for pick in picks)
 
-    monkeypatch.setattr("analognas.deployment.winners.deploy_winners", deploy)
+    monkeypatch.setattr("analognas.searching.design_deployment.deploy_winners", deploy)
     monkeypatch.setattr("analognas.reporting.write_report", lambda path: seen.update(report=path))
     result = search_task(replace(config, winners=3, baselines=True), tmp_path / "run")
     assert [pick.architecture.key for pick in seen["picks"]] == [w.key for w in result.winners]

@@ -55,6 +55,12 @@ LAYERS: dict[str, tuple[MakeLayer, tuple[int, ...]]] = {
         lambda: nn.Conv1d(6, 12, 3, padding=1, groups=6, padding_mode="circular"),
         (2, 6, 11),
     ),
+    "conv1d of single positions": (lambda: nn.Conv1d(4, 6, 1, stride=3), (2, 4, 11)),
+    "conv2d of single positions": (lambda: nn.Conv2d(4, 6, 1, stride=(2, 3)), (2, 4, 9, 8)),
+    "conv2d of single positions, padded": (
+        lambda: nn.Conv2d(4, 6, 1, stride=2, padding=1, groups=2),
+        (2, 4, 9, 8),
+    ),
     "conv1d reflect": (lambda: nn.Conv1d(3, 5, 5, padding=2, padding_mode="reflect"), (2, 3, 9)),
     "conv1d valid": (lambda: nn.Conv1d(3, 5, 4, padding="valid", stride=3), (2, 3, 12)),
     "conv2d": (
@@ -335,3 +341,17 @@ def test_groups_read_apart_see_their_own_drives_at_the_columns_foot() -> None:
     expected = torch.cat(parts, dim=2)
     assert_close(programmed(grouped, hardware)(x), expected, 1e-12)
     assert (expected[0] - grouped(x)).abs().max() > 1e-3 * expected.abs().max()
+
+
+def test_training_of_strided_shortcuts_stays_within_its_memory() -> None:
+    """Torch's own gradient of such a layer, in channels-last order, breaks the process."""
+    analog = to_analog(nn.Sequential(nn.Conv2d(8, 8, 1, stride=2, bias=False)), IDEAL)
+    x = torch.empty(2, 8, 96, 96).normal_(generator=spawn_generator(0, "x"))
+    x = x.contiguous(memory_format=torch.channels_last)
+    with noisy_training(analog, QUIET, generator=spawn_generator(0, "noise")):
+        for _ in range(12):
+            analog(x).sum().backward()
+    (weight,) = (layer.weight for _, layer in analog_layers(analog))
+    assert weight.grad is not None
+    expected = 12 * x[:, :, ::2, ::2].sum(dim=(0, 2, 3))
+    torch.testing.assert_close(weight.grad[:, :, 0, 0], expected.expand(8, 8), rtol=1e-3, atol=1e-2)

@@ -1,0 +1,1 @@
+"""Questions about a network on changed hardware, answered by the surrogate."""
