@@ -186,7 +186,8 @@ class ConvolutionProduct:
         if self.lifted:
             x = x.unsqueeze(2)
         if self.gaps is not None:
-            x = x[(..., *(slice(None, None, step) for step in self.gaps))]
+            every = tuple(slice(None, None, step) for step in self.gaps)
+            x = x[(slice(None), slice(None), *every)]
         return x.contiguous(memory_format=CHANNELS_LAST[len(self.window)])
 
     def _check_batch(self, x: Tensor) -> None:
