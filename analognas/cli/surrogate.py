@@ -169,7 +169,7 @@ def evaluate(
             command=command_of(sys.argv[1:]),
         )
         write_page(full, report)
-        say(f"Written: {report}, {report.with_suffix('.json')} and {report.with_suffix('.png')}.")
+        say(f"Written: {report}, with its numbers (.json) and pictures (.png) beside it.")
     if as_json:
         show_json([row for name, result in results for row in _records(name, result)])
         return
