@@ -168,7 +168,7 @@ class ConvolutionProduct:
         self.explicit_padding = amounts if any(amounts) else []
         # Windows of one position with gaps between them: what lies in the gaps is left out first.
         # That is less work, and it avoids a gradient of oneDNN that writes past its memory (torch
-        # 2.13: channels-last order, fewer than 16 channels, maps of 96 x 96).
+        # 2.13: channels-last order, fewer than 16 channels, maps of 64 x 64 and 96 x 96).
         self.gaps = self.stride if set(self.window) == {1} and not any(self.padding) else None
         if self.gaps is not None:
             self.stride = (1,) * len(self.window)
