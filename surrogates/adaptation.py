@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked_dataclass
 
-from analognas.surrogates.base import DEFAULT_LEVEL, FloatArray, Prediction
+from analognas.surrogates.base import DEFAULT_LEVEL, SIGMAS_TO_LOW, FloatArray, Prediction
 from analognas.surrogates.calibration import Calibration, Scores, interval, interval_scale
 from analognas.surrogates.feature_table import TIME_COLUMN, feature_matrix, is_network_column
 from analognas.surrogates.kernel_ridge import from_log_odds, log_odds
@@ -34,7 +34,6 @@ from analognas.surrogates.xgboost_trees import XGBoostSurrogate
 
 KIND = "adapted"
 MINIMUM_NETWORKS = 5
-SIGMAS_TO_LOW = 1.645  # of a normal law, from its mean to its 5 % quantile
 # What is tried: how far stretch and slope are held back, and how much a residual may explain.
 PENALTIES = (0.1, 1.0, 10.0, 100.0)
 RESIDUAL_SHARES = (0.0, 0.1, 0.3, 1.0)

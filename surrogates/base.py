@@ -15,6 +15,7 @@ FloatArray: TypeAlias = NDArray[np.float64]
 T = TypeVar("T")
 
 DEFAULT_LEVEL = 0.8
+SIGMAS_TO_LOW = 1.645  # of a normal law, from its mean to its 5 % quantile
 
 
 @dataclass(frozen=True)

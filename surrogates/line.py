@@ -8,7 +8,7 @@ import pandas as pd
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from analognas.surrogates.base import DEFAULT_LEVEL, FloatArray, Prediction
+from analognas.surrogates.base import DEFAULT_LEVEL, SIGMAS_TO_LOW, FloatArray, Prediction
 from analognas.surrogates.calibration import Calibration, calibrate, interval
 from analognas.surrogates.feature_table import TIME_COLUMN, feature_matrix
 from analognas.surrogates.label_table import LabelDescription
@@ -22,7 +22,6 @@ from analognas.surrogates.regions import Ranges
 
 PARAMETERS_COLUMN = "log10_parameters"
 CALIBRATION_FOLDS = 10
-SIGMAS_TO_LOW = 1.645  # of a normal law, from its mean to its 5 % quantile
 
 
 @dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))

@@ -16,7 +16,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from analognas.surrogates.attribution import Contributions, shapley_values, tree_values
-from analognas.surrogates.base import DEFAULT_LEVEL, FloatArray, Prediction
+from analognas.surrogates.base import DEFAULT_LEVEL, SIGMAS_TO_LOW, FloatArray, Prediction
 from analognas.surrogates.boosting import (
     BoostingSettings,
     Rows,
@@ -38,7 +38,6 @@ from analognas.surrogates.model_file import (
 from analognas.surrogates.regions import REGIONS, Ranges, Region
 from analognas.surrogates.weights import label_weights, thin
 
-SIGMAS_TO_LOW = 1.645  # of a normal law, from its mean to its 5 % quantile
 # Smallest variance over chips, that of one wrong answer in some hundred.
 SMALLEST_CHIP_VARIANCE = 1e-5
 SPREAD_SHARE = 0.1  # where trees for the spread start, in units of the binomial sd

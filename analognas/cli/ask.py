@@ -5,27 +5,22 @@ from typing import Annotated
 
 import typer
 
-DATA_HELP = "The data, folder or archive; see `analognas tasks NAME`. Default: the run's."
+from analognas.cli.subject_options import Chip, Data, Network, Split, Surrogate, TaskName, Words
+
 PICK_HELP = "In a run: accuracy, knee (default), energy, a baseline, or a key."
-SURROGATE_HELP = "Who predicts: a name or JSON file. Default: the run's, else the nearest."
 
 
 def ask(
-    network: Annotated[
-        str,
-        typer.Argument(help="Folder of a run or network, an architecture.json, or a name: ds-cnn."),
-    ],
+    network: Network,
     what_if: Annotated[
         list[str] | None, typer.Argument(help='Questions, such as "adc bits 5, drift x2".')
     ] = None,
     pick: Annotated[str | None, typer.Option(help=PICK_HELP)] = None,
-    task: Annotated[
-        str | None, typer.Option(help="What for, unless a folder says it (default: kws).")
-    ] = None,
-    data: Annotated[Path | None, typer.Option(help=DATA_HELP)] = None,
-    words: Annotated[str | None, typer.Option(help="Keywords in --data: yes,no,zoom in")] = None,
-    split: Annotated[str | None, typer.Option(help="How the data are cut; see `tasks`.")] = None,
-    chip: Annotated[str | None, typer.Option(help="Chip: name or TOML file (hermes).")] = None,
+    task: TaskName = None,
+    data: Data = None,
+    words: Words = None,
+    split: Split = None,
+    chip: Chip = None,
     hardware: Annotated[
         str | None, typer.Option(help="The hardware that is changed: a preset or a TOML file.")
     ] = None,
@@ -33,7 +28,7 @@ def ask(
         list[str] | None,
         typer.Option("--set", help="Hardware setting key=value before any question; repeatable."),
     ] = None,
-    surrogate: Annotated[str | None, typer.Option(help=SURROGATE_HELP)] = None,
+    surrogate: Surrogate = None,
     level: Annotated[
         float, typer.Option(min=0.01, max=0.99, help="Of the band around a prediction.")
     ] = 0.8,

@@ -5,25 +5,20 @@ from typing import Annotated
 
 import typer
 
-DATA_HELP = "The data, folder or archive; see `analognas tasks NAME`. Default: the run's."
+from analognas.cli.subject_options import Chip, Data, Network, Split, Surrogate, TaskName, Words
 
 
 def explain(
-    network: Annotated[
-        str,
-        typer.Argument(help="Folder of a run or network, an architecture.json, or a name: ds-cnn."),
-    ],
+    network: Network,
     pick: Annotated[
         str | None,
         typer.Option(help="In a run: accuracy, knee (default), energy, a key; all trained: all."),
     ] = None,
-    task: Annotated[
-        str | None, typer.Option(help="What for, unless a folder says it (default: kws).")
-    ] = None,
-    data: Annotated[Path | None, typer.Option(help=DATA_HELP)] = None,
-    words: Annotated[str | None, typer.Option(help="Keywords in --data: yes,no,zoom in")] = None,
-    split: Annotated[str | None, typer.Option(help="How the data are cut; see `tasks`.")] = None,
-    chip: Annotated[str | None, typer.Option(help="Chip: name or TOML file (hermes).")] = None,
+    task: TaskName = None,
+    data: Data = None,
+    words: Words = None,
+    split: Split = None,
+    chip: Chip = None,
     hardware: Annotated[
         str | None, typer.Option(help="Analog hardware: a preset or a TOML file.")
     ] = None,
@@ -31,12 +26,7 @@ def explain(
         list[str] | None,
         typer.Option("--set", help="Hardware setting key=value; may be repeated."),
     ] = None,
-    surrogate: Annotated[
-        str | None,
-        typer.Option(
-            help="Who predicts: a name or JSON file. Default: the run's, else the nearest."
-        ),
-    ] = None,
+    surrogate: Surrogate = None,
     labels: Annotated[
         str | None,
         typer.Option(help="Label set, name or folder. Default: the shipped one of these data."),
