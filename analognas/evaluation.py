@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from analognas.search_spaces import Architecture, SearchSpace
     from analognas.tasks import Part, Task
 
+ALL_TIMES_S = tuple(EVALUATION_TIMES_S.values())
 SAMPLES_PER_PASS = 256  # inputs that go through the network at once: more would leave the caches
 
 
@@ -42,11 +43,12 @@ def evaluate(  # noqa: PLR0913  (the seam of the application: network, task, har
     recipe: TrainingRecipe,
     part: str = "test",
     chips: int = 25,
+    times_s: Sequence[float] = ALL_TIMES_S,
     device: str | torch.device = "cpu",
     keep_digital: Sequence[str] = (),
     clock: Clock = time.perf_counter,
 ) -> Evaluation:
-    """Train `arch` hardware-aware and measure it on simulated chips at every evaluation time."""
+    """Train `arch` hardware-aware and measure it on simulated chips at every one of `times_s`."""
     from analognas.search_spaces import make_space
 
     space = make_space(arch.space, input_shape=task.input_shape, n_classes=task.n_classes)
@@ -61,7 +63,9 @@ def evaluate(  # noqa: PLR0913  (the seam of the application: network, task, har
         keep_digital=keep_digital,
         clock=clock,
     )
-    return evaluate_trained(trained, task, hardware, chip, part=part, chips=chips, clock=clock)
+    return evaluate_trained(
+        trained, task, hardware, chip, part=part, chips=chips, times_s=times_s, clock=clock
+    )
 
 
 def evaluate_trained(  # noqa: PLR0913
@@ -73,6 +77,7 @@ def evaluate_trained(  # noqa: PLR0913
     part: str = "test",
     chips: int = 25,
     chip_batch: int | None = None,
+    times_s: Sequence[float] = ALL_TIMES_S,
     clock: Clock = time.perf_counter,
 ) -> Evaluation:
     """Program a trained network onto `chips` simulated chips, age them, count correct answers.
@@ -85,10 +90,19 @@ def evaluate_trained(  # noqa: PLR0913
         part: "validation" or "test"; labels and choices use the validation part only.
         chips: Number of simulated chips.
         chip_batch: Chips held in memory at once; by default as many as fit.
+        times_s: Seconds after programming. What is found at one time does not depend on the others.
         clock: Counts the seconds.
     """
     return evaluate_answers(
-        trained, task, hardware, chip, part=part, chips=chips, chip_batch=chip_batch, clock=clock
+        trained,
+        task,
+        hardware,
+        chip,
+        part=part,
+        chips=chips,
+        chip_batch=chip_batch,
+        times_s=times_s,
+        clock=clock,
     )[0]
 
 
@@ -101,13 +115,13 @@ def evaluate_answers(  # noqa: PLR0913
     part: str,
     chips: int,
     chip_batch: int | None = None,
+    times_s: Sequence[float] = ALL_TIMES_S,
     clock: Clock = time.perf_counter,
 ) -> tuple[Evaluation, NDArray[np.bool_]]:
     """Like `evaluate_trained`, and which answers were right, `(times, chips, N)`."""
     start = clock()
     space, arch = trained.space, trained.architecture
     data = task.parts[part]
-    times_s = tuple(EVALUATION_TIMES_S.values())
     path = (trained.seed, arch.key)
     correct = correct_over_time(
         trained.analog, data, chips=chips, path=path, times_s=times_s, chip_batch=chip_batch
@@ -126,7 +140,7 @@ def evaluate_answers(  # noqa: PLR0913
         training=trained.recipe.to_dict(),
         seed=trained.seed,
         digital_accuracy=digital,
-        analog=AccuracyOverTime.from_answers(times_s, correct),
+        analog=AccuracyOverTime.from_answers(tuple(times_s), correct),
         cost=cost_summary(space, arch, chip, keep_digital=trained.keep_digital),
         parameters=space.parameters(arch),
         multiplications=space.multiplications(arch),

@@ -25,7 +25,8 @@ def training_facts(report: TrainingReport) -> list[str]:
     effort = report.effort
     lines = [
         f"Every search has {effort.seconds:,.0f} recorded seconds of training and measuring on one "
-        f"thread: {effort.epochs} epochs, {effort.chips} simulated chips, validation part. A "
+        f"thread: {effort.epochs} epochs, {effort.chips} simulated chips, validation part, after "
+        "a day; after 1 s and 1 month besides where a method's demand looks at them. A "
         "training that several searches ask for is made once; each of them is charged its seconds. "
         "The seconds that a strategy itself computes are not charged.",
         f"At the end at most {effort.finalists} networks of its front, the most accurate one and "

@@ -43,30 +43,36 @@ def measured_life(analog: AccuracyOverTime, enough: float) -> MeasuredLife:
 
 
 def measured_scores(evaluation: Evaluation, min_accuracy: float | None = None) -> Scores:
-    """Every objective of a trained network, as it was simulated.
+    """The objectives of a trained network, as it was simulated.
 
     The names are those of predictions. Here the service life is that of the mean over the simulated
     chips, and the yield is counted: the share of them that are accurate enough.
 
     Args:
-        evaluation: With accuracies at all times of TIMES_S.
+        evaluation: With accuracies at times of TIMES_S. Objectives that look at a time at which
+            nothing was measured are left out.
         min_accuracy: Which accuracy is enough, for service life and yield; None leaves them out.
     """
     analog, cost = evaluation.analog, evaluation.cost
-    place = {word: analog.times_s.index(t_s) for word, t_s in TIMES_S.items()}
+    place = {
+        word: analog.times_s.index(t_s) for word, t_s in TIMES_S.items() if t_s in analog.times_s
+    }
+    everywhere = len(place) == len(TIMES_S)
     mean, low = analog.mean(), analog.low()
     scores = {f"accuracy@{word}": mean[t] for word, t in place.items()}
     scores |= {f"accuracy-low@{word}": low[t] for word, t in place.items()}
     scores |= {
-        "accuracy-worst": min(mean),
-        "drop": mean[place["1s"]] - mean[place["1month"]],
         "energy": cost.energy_nJ,
         "latency": cost.latency_us,
         "cores": float(cost.cores),
         "area": cost.area_mm2,
         "parameters": float(evaluation.parameters),
     }
-    if min_accuracy is not None:
+    if everywhere:
+        scores["accuracy-worst"] = min(mean)
+    if {"1s", "1month"} <= place.keys():
+        scores["drop"] = mean[place["1s"]] - mean[place["1month"]]
+    if everywhere and min_accuracy is not None:
         life = measured_life(analog, min_accuracy)
         scores["service-life"] = life.life_s
         scores |= {f"yield@{word}": share for word, share in life.yields.items()}

@@ -19,6 +19,7 @@ from analognas.records import Evaluation
 from analognas.searching.candidates import Result, Trial
 from analognas.searching.designs import Design, as_design
 from analognas.searching.measured import measured_scores
+from analognas.searching.objectives import TIMES_S
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,6 +50,8 @@ class TrainingEvaluator:
         epochs: Of a full training.
         chips: Simulated chips of a full training; shorter ones are measured on their share of
             them, at least on LEAST_CHIPS.
+        times: Words for the times after programming that are measured (keys of TIMES_S); fewer take
+            less, and leave out the objectives that look at the others.
         min_accuracy: Which accuracy is enough, for service life and yield.
         device: "cpu" or "cuda".
         first_seed: Stands for seed 0 of a trial, so that labels which are joined differ in it.
@@ -65,6 +68,7 @@ class TrainingEvaluator:
     chip: ChipSpec
     epochs: int
     chips: int = CHIPS
+    times: tuple[str, ...] = tuple(TIMES_S)
     min_accuracy: float | None = None
     device: str = "cpu"
     first_seed: int = 0
@@ -104,6 +108,7 @@ class TrainingEvaluator:
                 recipe=recipe,
                 part=PART,
                 chips=chips,
+                times_s=self._times_s,
                 device=self.device,
                 keep_digital=kept_digital(space, design),
                 clock=time.process_time if self.device == "cpu" else time.perf_counter,
@@ -140,6 +145,10 @@ class TrainingEvaluator:
         return features, pd.DataFrame(rows, index=features.index)
 
     @property
+    def _times_s(self) -> tuple[float, ...]:
+        return tuple(TIMES_S[word] for word in self.times)
+
+    @property
     def _workshop(self) -> Workshop:
         from analognas.searching.workshop import Workshop
 
@@ -173,6 +182,7 @@ class TrainingEvaluator:
             "simulator_version": SIMULATOR_VERSION,
             "chip": hashlib.sha256(made.chip.to_toml().encode()).hexdigest(),
             "chips": chips,
+            "times_s": self._times_s,
             "data_key": task.data_key,
             "part": PART,
             "device": self.device,

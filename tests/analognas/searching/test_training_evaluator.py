@@ -98,6 +98,23 @@ def test_scores_follow_from_the_chips(evaluator: TrainingEvaluator, small: Archi
     assert simulated(OBJECTIVES["energy"]).origin == "modelled"
 
 
+def test_times_that_nobody_asks_for_are_not_measured(
+    evaluator: TrainingEvaluator, small: Architecture
+) -> None:
+    (everything,) = evaluator.evaluate([Trial(small, 0.25)])
+    (day,) = replace(evaluator, times=("1day",)).evaluate([Trial(small, 0.25)])
+    (drop,) = replace(evaluator, times=("1s", "1month")).evaluate([Trial(small, 0.25)])
+    assert everything.metrics is not None
+    assert day.metrics is not None
+    assert drop.metrics is not None
+    for fewer in (day.metrics, drop.metrics):  # what is measured is the same
+        assert {name: everything.metrics[name] for name in fewer} == fewer
+    assert "accuracy@1day" in day.metrics
+    assert not {"accuracy@1s", "accuracy-worst", "drop", "service-life"} & set(day.metrics)
+    assert "drop" in drop.metrics
+    assert "accuracy@1day" not in drop.metrics
+
+
 def test_first_guesses_stay_in_the_process_that_searches(
     evaluator: TrainingEvaluator, small: Architecture
 ) -> None:
