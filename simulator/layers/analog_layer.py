@@ -163,6 +163,10 @@ class AnalogLayer(nn.Module):
             mean = range_now if seen == 0 else (self.input_range * seen + range_now) / (seen + 1)
             self.input_range.copy_(mean)
             self._batches_seen += 1
+        self.keep_range_positive()
+
+    @torch.no_grad()
+    def keep_range_positive(self) -> None:
         self.input_range.clamp_min_(SMALLEST_RANGE)
 
     # ------------------------------------------------------------- programming

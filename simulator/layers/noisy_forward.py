@@ -1,6 +1,7 @@
 """The training pass of an analog layer: DAC, noisy weights, output noise and ADC per row part."""
 
 import math
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, TypedDict
 
 import torch
@@ -46,10 +47,10 @@ def noisy_forward(layer: "AnalogLayer", x: Tensor, parts: LayerTraining) -> Tens
         x = convert_inputs(x, full_scale, codes)
     read = _read_per_sample if parts.recipe.per_sample else _read_blocks
     y = read(layer, x, full_scale, parts)
-    return y if _bias_at_adc(parts) else _with_bias(layer, y, parts)
+    return y if bias_at_adc(parts) else _with_bias(layer, y, parts)
 
 
-def _bias_at_adc(parts: LayerTraining) -> bool:
+def bias_at_adc(parts: LayerTraining) -> bool:
     """Whether the bias is added with the conversion: nothing learned acts between the two."""
     return parts.output_scale is None and parts.log_adc_gain is None
 
@@ -90,17 +91,9 @@ def _read_blocks(
     product, hardware = layer.product, layer.hardware
     noisy = product.matrix(parts.noisy_weight(layer.weight))
     clean = product.matrix(parts.clipped_weight(layer.weight).detach())
-    bias = layer.bias if _bias_at_adc(parts) else None
+    bias = layer.bias if bias_at_adc(parts) else None
     arranged = product.arrange(x)
     adc = half_steps(hardware.converters.adc_bits)
-    per_unit = steps_per_unit(hardware.converters)
-    if parts.log_adc_gain is not None and adc is not None:
-        per_unit = adc / math.exp(float(parts.log_adc_gain.detach()))
-    reading: _Reading = {
-        "input_range": full_scale,
-        "noise": hardware.converters.output_noise * parts.output_noise,
-        "per_unit": per_unit,
-    }
 
     def read_out(y: Tensor, columns: Columns, bias: Tensor | None) -> Tensor:
         if parts.log_adc_gain is not None and adc is not None:
@@ -108,29 +101,58 @@ def _read_blocks(
         return read_out_noisy(y, bias, columns, product, adc, parts.stream)
 
     if product.groups > 1:
+        reading = _reading(layer, full_scale, parts)
         y = product.multiply_groups(arranged, noisy)
         columns = training_columns(clean, **reading, offset=bias)
         if hardware.mapping.scaling == "layer":
             columns = _one_scale_per_tile(columns, clean, reading, layer)
         return read_out(y, columns, bias)
     outputs: list[Tensor] = []
-    for tile in layer.crossbar_tiles():
-        block = tile.block
-        y = product.multiply(arranged, product.kernel(_part(noisy, block), block), block)
-        first = block.row_start == 0
-        offset = (
-            bias[block.column_start : block.column_stop] if first and bias is not None else None
-        )
-        columns = training_columns(_part(clean, block), **reading, offset=offset)
-        if hardware.mapping.scaling == "layer":
-            largest = _part(clean, block).abs().amax()
-            columns = _scaled(columns, largest.expand(block.columns), reading)
+    for block, columns, offset in tile_columns(layer, clean, full_scale, parts):
+        y = product.multiply(arranged, product.kernel(part_of(noisy, block), block), block)
         y = read_out(y, columns, offset)
-        if first:
+        if block.row_start == 0:
             outputs.append(y)
         else:
             outputs[-1] = outputs[-1] + y
     return outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=product.column_dim)
+
+
+def tile_columns(
+    layer: "AnalogLayer", clean: Tensor, full_scale: Tensor, parts: LayerTraining
+) -> Iterator[tuple[TileBlock, Columns, Tensor | None]]:
+    """Every tile of a layer without groups: its place, its columns, its share of the bias.
+
+    Args:
+        layer: In training.
+        clean: Its weights `(C, R)` without noise.
+        full_scale: Input that drives a row fully.
+        parts: What the layer feels.
+    """
+    reading = _reading(layer, full_scale, parts)
+    bias = layer.bias if bias_at_adc(parts) else None
+    for tile in layer.crossbar_tiles():
+        block, part = tile.block, part_of(clean, tile.block)
+        offset = None
+        if block.row_start == 0 and bias is not None:
+            offset = bias[block.column_start : block.column_stop]
+        columns = training_columns(part, **reading, offset=offset)
+        if layer.hardware.mapping.scaling == "layer":
+            columns = _scaled(columns, part.abs().amax().expand(block.columns), reading)
+        yield block, columns, offset
+
+
+def _reading(layer: "AnalogLayer", full_scale: Tensor, parts: LayerTraining) -> _Reading:
+    converters = layer.hardware.converters
+    per_unit = steps_per_unit(converters)
+    adc = half_steps(converters.adc_bits)
+    if parts.log_adc_gain is not None and adc is not None:
+        per_unit = adc / math.exp(float(parts.log_adc_gain.detach()))
+    return {
+        "input_range": full_scale,
+        "noise": converters.output_noise * parts.output_noise,
+        "per_unit": per_unit,
+    }
 
 
 def _one_scale_per_tile(
@@ -177,7 +199,8 @@ def _read_per_sample(
     return read_out_noisy(y, bias, columns, layer.product, None, parts.stream)
 
 
-def _part(matrix: Tensor, block: TileBlock) -> Tensor:
+def part_of(matrix: Tensor, block: TileBlock) -> Tensor:
+    """The part of a matrix `(C, R)` that a tile holds."""
     if matrix.shape == (block.columns, block.rows):
         return matrix
     return matrix[block.column_start : block.column_stop, block.row_start : block.row_stop]

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from analognas.simulator.layers.analog_layer import AnalogLayer
+from analognas.simulator.layers.lstm_sequence import lstm_sequence, takes_sequences
 from analognas.simulator.layers.matrices import HardwareOf, matrix_layer
 from analognas.simulator.layers.recurrent_cell import STEPS, State, bias_name, give_back
 from analognas.simulator.layers.step_layer import StepLayer
@@ -166,16 +167,19 @@ class AnalogRecurrent(nn.Module):
         on_input = self.get_submodule("weight_ih" + suffix)
         on_state = self.get_submodule("weight_hh" + suffix)
         project = self.get_submodule("weight_hr" + suffix) if self.proj_size > 0 else None
+        backwards = suffix.endswith("_reverse")
         batch = len(state[0])
         samples = batch if steps.batch_sizes is None else None
         with ExitStack() as stack:
             for matrix in (on_state, project):
                 if isinstance(matrix, StepLayer):
                     stack.enter_context(matrix.one_batch(samples))
+            if self._in_one_go(steps, on_state, project):
+                return _lstm(on_state, on_input(data), state, backwards=backwards)
             inputs = steps.cut(on_input(data))
             outputs = list(inputs)
             times = range(len(inputs))
-            for t in reversed(times) if suffix.endswith("_reverse") else times:
+            for t in reversed(times) if backwards else times:
                 running = len(inputs[t])
                 now = state if running == batch else tuple(part[:running] for part in state)
                 new = STEPS[self.mode](inputs[t], on_state(now[0]), now)
@@ -185,8 +189,27 @@ class AnalogRecurrent(nn.Module):
                 state = new if running == batch else _continued(new, state, running)
         return steps.join(outputs), state
 
+    def _in_one_go(self, steps: _Steps, on_state: nn.Module, project: nn.Module | None) -> bool:
+        return (
+            self.mode == "LSTM"
+            and steps.batch_sizes is None
+            and project is None
+            and isinstance(on_state, StepLayer)
+            and takes_sequences(on_state)
+        )
+
     def _as_given(self, states: list[Tensor]) -> Tensor | tuple[Tensor, Tensor]:
         return (states[0], states[1]) if self.mode == "LSTM" else states[0]
+
+
+def _lstm(
+    matrix: nn.Module, gates: Tensor, state: State, *, backwards: bool
+) -> tuple[Tensor, State]:
+    """All steps of a batch of `(B, T, 4H)` at once."""
+    assert isinstance(matrix, StepLayer)
+    gates = gates.transpose(0, 1)
+    outputs, h, c = lstm_sequence(matrix, gates.flip(0) if backwards else gates, *state)
+    return (outputs.flip(0) if backwards else outputs).transpose(0, 1), (h, c)
 
 
 def _reordered(state: Tensor, order: Tensor | None) -> Tensor:

@@ -23,6 +23,14 @@ class StepLayer(AnalogLayer):
     _moments: Tensor | None = None  # count, sum and sum of squares of this batch's inputs so far
     _range_before: Tensor
 
+    @property
+    def range_is_learned(self) -> bool:
+        """Whether the input range follows its gradient, and no longer the inputs."""
+        parts = self.training_parts
+        return self.has_range and (
+            parts is not None and self._batches_seen >= parts.recipe.range_batches
+        )
+
     @contextmanager
     def one_batch(self, samples: int | None) -> Iterator[None]:
         """Inside, every call is a step of the same batch.
