@@ -48,7 +48,7 @@ def training(
     matrices = [layer for _, layer in analog_layers(analog) if isinstance(layer, StepLayer)]
     with noisy_training(analog, RECIPE, generator=spawn_generator(0, "training")):
         assert not any(map(takes_sequences, matrices))
-        analog(torch.zeros(2, 3, IN, dtype=digital.weight_ih_l0.dtype))
+        analog(torch.zeros(2, 3, IN, dtype=next(digital.parameters()).dtype))
         for _, layer in analog_layers(analog):
             layer.input_range.data.fill_(full_scale)
         for matrix in matrices:
@@ -67,7 +67,9 @@ def gradients(analog: AnalogModel, x: Tensor, states: list[Tensor]) -> dict[str,
     y, (h, c) = twin(x, tuple(states) if states else None)
     (y.square().sum() + (y * y.detach().cos()).sum() + h.sum() - c.square().sum()).backward()
     found = {name: p.grad for name, p in analog.named_parameters() if p.grad is not None}
-    found |= {f"input {place}": tensor.grad for place, tensor in enumerate((x, *states))}
+    for place, tensor in enumerate((x, *states)):
+        assert tensor.grad is not None
+        found[f"input {place}"] = tensor.grad
     return found | {"y": y.detach(), "h": h.detach(), "c": c.detach()}
 
 
