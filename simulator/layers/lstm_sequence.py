@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from analognas.simulator.kernels import Columns, linear, quantize, read_out
-from analognas.simulator.layers.noisy_forward import bias_at_adc, part_of, tile_columns
+from analognas.simulator.layers.noisy_forward import bias_at_adc, parts_on_tiles, tile_columns
 from analognas.simulator.layers.step_layer import StepLayer
 from analognas.simulator.mapping import TileBlock
 from analognas.simulator.mvm import half_steps
@@ -25,16 +25,15 @@ from analognas.simulator.training import input_range_gradient
 class StateReadings:
     """How the state is multiplied with the matrix at every step of a batch."""
 
-    tiles: Sequence[tuple[TileBlock, Columns]]
+    tiles: Sequence[tuple[TileBlock, Tensor, Columns]]  # with their noisy weights
     dac: float  # largest codes
     adc: float | None  # None: no converter
     stream: NoiseStream
 
-    def add(self, drive: Tensor, noisy: Tensor, gates: Tensor) -> None:
+    def add(self, drive: Tensor, gates: Tensor) -> None:
         """Add the product `(B, 4H)`, as the ADCs read it, to `gates`."""
-        for block, columns in self.tiles:
-            rows = drive[:, block.row_start : block.row_stop]
-            y = linear(rows, part_of(noisy, block))
+        for block, weight, columns in self.tiles:
+            y = linear(drive[:, block.row_start : block.row_stop], weight)
             read_out(y, columns, stream=self.stream, half_steps=self.adc)
             gates[:, block.column_start : block.column_stop] += y
 
@@ -82,8 +81,13 @@ def lstm_sequence(
     converters = matrix.hardware.converters
     dac = half_steps(converters.dac_bits)
     assert dac is not None  # or there would be no range
+    weights = parts_on_tiles(matrix, noisy.detach())
+    tiles = tile_columns(matrix, clean, full_scale, parts)
     readings = StateReadings(
-        tiles=[(b, columns) for b, columns, _ in tile_columns(matrix, clean, full_scale, parts)],
+        tiles=[
+            (block, weight, columns)
+            for weight, (block, columns, _) in zip(weights, tiles, strict=True)
+        ],
         dac=dac,
         adc=half_steps(converters.adc_bits),
         stream=parts.stream,
@@ -117,7 +121,7 @@ class _LstmSequence(torch.autograd.Function):
             drives[t] = quantize(
                 outputs[t], full_scale=full_scale, half_steps=readings.dac, keep_units=True
             )
-            readings.add(drives[t], noisy, now)
+            readings.add(drives[t], now)
             now[:, 2 * width : 3 * width].mul_(2)
             take, keep, value, show = now.sigmoid_().chunk(4, dim=-1)
             new = torch.mul(keep, cells[t], out=cells[t + 1])

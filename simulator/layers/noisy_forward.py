@@ -108,8 +108,9 @@ def _read_blocks(
             columns = _one_scale_per_tile(columns, clean, reading, layer)
         return read_out(y, columns, bias)
     outputs: list[Tensor] = []
-    for block, columns, offset in tile_columns(layer, clean, full_scale, parts):
-        y = product.multiply(arranged, product.kernel(part_of(noisy, block), block), block)
+    tiles = tile_columns(layer, clean, full_scale, parts)
+    for weight, (block, columns, offset) in zip(parts_on_tiles(layer, noisy), tiles, strict=True):
+        y = product.multiply(arranged, product.kernel(weight, block), block)
         y = read_out(y, columns, offset)
         if block.row_start == 0:
             outputs.append(y)
@@ -131,9 +132,8 @@ def tile_columns(
     """
     reading = _reading(layer, full_scale, parts)
     bias = layer.bias if bias_at_adc(parts) else None
-    for tile in layer.crossbar_tiles():
-        block, part = tile.block, part_of(clean, tile.block)
-        offset = None
+    for tile, part in zip(layer.crossbar_tiles(), parts_on_tiles(layer, clean), strict=True):
+        block, offset = tile.block, None
         if block.row_start == 0 and bias is not None:
             offset = bias[block.column_start : block.column_stop]
         columns = training_columns(part, **reading, offset=offset)
@@ -199,8 +199,15 @@ def _read_per_sample(
     return read_out_noisy(y, bias, columns, layer.product, None, parts.stream)
 
 
-def part_of(matrix: Tensor, block: TileBlock) -> Tensor:
-    """The part of a matrix `(C, R)` that a tile holds."""
-    if matrix.shape == (block.columns, block.rows):
-        return matrix
-    return matrix[block.column_start : block.column_stop, block.row_start : block.row_stop]
+def parts_on_tiles(layer: "AnalogLayer", matrix: Tensor) -> list[Tensor]:
+    """Cut a matrix `(C, R)` of a layer without groups into what its tiles hold, in their order.
+
+    By `split`, whose gradient is put together in one go, unlike that of slices.
+    """
+    blocks = [tile.block for tile in layer.crossbar_tiles()]
+    if len(blocks) == 1:
+        return [matrix]
+    columns = [block.columns for block in blocks if block.row_start == 0]
+    rows = [block.rows for block in blocks if block.column_start == 0]
+    strips = torch.split(matrix, columns)
+    return [part for strip in strips for part in torch.split(strip, rows, dim=1)]
