@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import random
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -180,9 +181,10 @@ def search_in_table(job: TableJob, bench: LabelBench) -> TableRun:
 def run_table_jobs(
     jobs: Sequence[TableJob], folder: Path, *, workers: int, progress: Progress | None = None
 ) -> None:
-    """Do what is not finished yet; the jobs are dealt out to the workers in turn."""
+    """Do what is not finished yet; the jobs are shuffled and dealt out to the workers."""
     done = [0] * workers
     todo = [job for job in jobs if not path_of(job, folder).exists()]
+    random.Random(0).shuffle(todo)  # or a slow method might be dealt to one worker alone
     finished = len(jobs) - len(todo)
     shares = [(todo[first::workers], folder) for first in range(workers)]
 

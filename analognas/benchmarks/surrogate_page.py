@@ -193,7 +193,10 @@ def _verdicts(report: SurrogateReport) -> list[str]:
     for hardware in dict.fromkeys(unseen.loc[unseen["quantity"] == TAU, "hardware"]):
         cells = unseen[unseen["hardware"] == hardware].set_index("quantity").to_dict("index")
         words = _hardware_in_words(str(hardware))
-        found += _aim(f"tau on networks not seen, {words}", cells[TAU], 0.9)
+        tau = cells[TAU]
+        share = tau["value"] / tau["ceiling"]
+        what = f"tau on networks not seen, {words}: {tau['value']:.2f}"
+        found.append(_aim(what, share, f"the noise ceiling {tau['ceiling']:.2f}", 0.9))
         regret = 100 * cells[REGRET]["value"]
         reached = "reached" if regret < 1 else "missed"
         found.append(
@@ -211,8 +214,9 @@ def _verdicts(report: SurrogateReport) -> list[str]:
         if part.empty:
             continue
         taus = part[part["quantity"] == TAU]
-        mean = {"value": float(taus["value"].mean()), "ceiling": float(taus["ceiling"].mean())}
-        found += _aim(f"tau, {kind}, mean over the regions", mean, 0.85)
+        share = float((taus["value"] / taus["ceiling"]).mean())
+        what = f"tau, {kind}: {taus['value'].mean():.2f} on the mean over the regions"
+        found.append(_aim(what, share, "their noise ceilings", 0.85))
         covered = float(part.loc[part["quantity"] == coverage_name(0.8), "value"].mean())
         reached = "reached" if covered >= 0.75 else "missed"
         found.append(
@@ -222,15 +226,11 @@ def _verdicts(report: SurrogateReport) -> list[str]:
     return found
 
 
-def _aim(what: str, score: dict[str, float], wanted: float) -> list[str]:
-    if math.isnan(score["ceiling"]):
-        return [f"- {what}: {score['value']:.2f}; there is no noise ceiling to compare with"]
-    share = score["value"] / score["ceiling"]
+def _aim(what: str, share: float, ceiling: str, wanted: float) -> str:
+    if math.isnan(share):
+        return f"- {what}; there is no noise ceiling to compare with"
     reached = "reached" if share >= wanted else "missed"
-    return [
-        f"- {what}: {score['value']:.2f}, {share:.0%} of the noise ceiling {score['ceiling']:.2f}; "
-        f"the aim of {wanted:.0%} is {reached}"
-    ]
+    return f"- {what}, {share:.1%} of {ceiling}; the aim of {wanted:.0%} is {reached}"
 
 
 def _learning_table(report: SurrogateReport) -> Table:
