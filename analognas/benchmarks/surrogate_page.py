@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import ScalarFormatter
+from matplotlib.ticker import NullFormatter, ScalarFormatter
 
 from analognas.benchmarks.surrogate_report import SurrogateReport
 from analognas.benchmarks.surrogate_tables import (
@@ -176,6 +176,7 @@ def plot_learning(report: SurrogateReport) -> Figure:
         axes.set_xscale("log")
         axes.set_xticks(sorted(set(rows["networks"].tolist())))
         axes.xaxis.set_major_formatter(ScalarFormatter())
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.legend(frameon=False, fontsize=8.5, labelcolor=INK, loc="lower right")
     axes.set_ylim(top=1.0)
     day = time_in_words(judged_time(report.evaluation))
