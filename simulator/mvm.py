@@ -9,6 +9,7 @@ S-shape and asymmetry, output noise, ADC. Each effect is a function of its own (
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -57,6 +58,21 @@ class TileReading:
     def is_bare(self) -> bool:
         """Whether weights and columns are all there is."""
         return self.variation is None and self.wire_offset is None and self.g_uS is None
+
+
+@dataclass(frozen=True, eq=False)
+class Drive:
+    """Converted inputs, with what the tiles of a layer share of them."""
+
+    x: Tensor  # normalised, after the DAC
+
+    @cached_property
+    def squared(self) -> Tensor:
+        return self.x.square()
+
+    @cached_property
+    def magnitude(self) -> Tensor:
+        return self.x.abs()
 
 
 def half_steps(bits: int | None) -> float | None:
@@ -116,7 +132,7 @@ def needs_vectors(hardware: Hardware) -> bool:
 
 def read_tile(
     multiply: Multiply,
-    drive: Tensor,
+    drive: Drive,
     reading: TileReading,
     hardware: Hardware,
     stream: NoiseStream,
@@ -127,7 +143,7 @@ def read_tile(
 
     Args:
         multiply: The layer's product.
-        drive: Normalised, after the DAC.
+        drive: What all tiles of the layer are driven with.
         reading: The tile.
         hardware: All effects.
         stream: Noise of the reads.
@@ -161,7 +177,7 @@ def read_tile_in_passes(
     """
     stage, bits = hardware.input_stage, hardware.converters.dac_bits
     passes: Passes = encode(x, bits=bits, stage=stage, generator=stream.generator)
-    drives = [disturb_drive_(d, stage, generator=stream.generator) for d in passes.drives]
+    drives = [Drive(disturb_drive_(d, stage, generator=stream.generator)) for d in passes.drives]
     if sums_before_converter(stage):
         parts = [
             _currents(multiply, drive, reading, hardware, fuse=len(drives) == 1) for drive in drives
@@ -188,33 +204,33 @@ class _Currents:
 
 def _currents(
     multiply: Multiply,
-    drive: Tensor,
+    drive: Drive,
     reading: TileReading,
     hardware: Hardware,
     *,
     fuse: bool,
 ) -> _Currents:
     """Products of one pass; with `fuse`, the IR drop may be left to the read-out kernel."""
-    weight, circuit = reading.weight, hardware.circuit
+    weight, circuit, x = reading.weight, hardware.circuit, drive.x
     if reading.g_uS is not None and circuit is not None:
         plus, minus = reading.g_uS
         g_max_uS = hardware.device.g_max_uS
-        product = pwm_product(plus, minus, drive, circuit, g_max_uS=g_max_uS)
+        product = pwm_product(plus, minus, x, circuit, g_max_uS=g_max_uS)
     else:
-        product = multiply(drive, weight)
+        product = multiply(x, weight)
         if reading.wire_offset is not None:
             product.add_(reading.wire_offset)
     squared = None
     if hardware.weight_read_noise > 0:
         magnitude = weight.abs() if hardware.read_noise_law == "pcm" else torch.ones_like(weight)
-        squared = multiply(drive.square(), magnitude)
+        squared = multiply(drive.squared, magnitude)
     ir_drop = None
     if hardware.ir_drop.strength > 0:
         rows = weight.shape[-1]
         profile = drop_profile(rows, device=weight.device, dtype=weight.dtype)
         ir_drop = IrDropTerms(
-            current=multiply(drive.abs(), weight.abs()),
-            profiled=multiply(drive, weight * profile),
+            current=multiply(drive.magnitude, weight.abs()),
+            profiled=multiply(x, weight * profile),
             current_to_fraction=rows / hardware.ir_drop.conductance_ratio,
             strength=hardware.ir_drop.strength,
         )
@@ -229,7 +245,7 @@ def _currents(
         )
         ir_drop = None
     if variation is not None and (stage.voltage_offset_spread > 0 or stage.series_resistance > 0):
-        drive_sum = multiply(drive, torch.ones_like(weight[..., :1, :]))
+        drive_sum = multiply(x, torch.ones_like(weight[..., :1, :]))
         voltage_offset_(product, drive_sum, stage, variation)
     return _Currents(product, squared, ir_drop)
 

@@ -12,7 +12,14 @@ from torch import Tensor
 
 from analognas.simulator.hardware import Hardware
 from analognas.simulator.kernels import linear
-from analognas.simulator.mvm import Multiply, TileReading, is_plain, read_tile, read_tile_in_passes
+from analognas.simulator.mvm import (
+    Drive,
+    Multiply,
+    TileReading,
+    is_plain,
+    read_tile,
+    read_tile_in_passes,
+)
 from analognas.simulator.streams import NoiseStream
 
 SMALLEST_READ_OUT = 1e-4
@@ -75,5 +82,6 @@ def _read(
     stream: NoiseStream,
     multiply: Multiply,
 ) -> Tensor:
-    read = read_tile if is_plain(hardware) else read_tile_in_passes
-    return read(multiply, drive, reading, hardware, stream)
+    if is_plain(hardware):
+        return read_tile(multiply, Drive(drive), reading, hardware, stream)
+    return read_tile_in_passes(multiply, drive, reading, hardware, stream)

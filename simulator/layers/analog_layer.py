@@ -24,6 +24,7 @@ from analognas.simulator.layers.noisy_forward import noisy_forward
 from analognas.simulator.layers.products import PRODUCTS
 from analognas.simulator.mapping import TileBlock, layer_shape, tile_blocks
 from analognas.simulator.mvm import (
+    Drive,
     Multiply,
     TileReading,
     column_numbers,
@@ -341,15 +342,19 @@ class AnalogLayer(nn.Module):
             drive = drive.flatten(0, 1)
         arranged = self.product.arrange(drive)
         operand = arranged if chips is None else self.product.by_chip(arranged, chips)
-        read = read_tile if plain else read_tile_in_passes
+        shared = Drive(operand)
         columns: list[Tensor] = []  # parts of the output, each the sum over its row parts
-        stream = self._stream(places)
+        hardware, stream = self.hardware, self._stream(places)
         for block, reading in self._readings_on(places):
             multiply = self._multiply_block(block)
-            if self._begins_columns(block):
-                columns.append(read(multiply, operand, reading, self.hardware, stream))
+            begins = self._begins_columns(block)
+            into = None if begins else columns[-1]
+            if plain:
+                y = read_tile(multiply, shared, reading, hardware, stream, into=into)
             else:
-                read(multiply, operand, reading, self.hardware, stream, into=columns[-1])
+                y = read_tile_in_passes(multiply, operand, reading, hardware, stream, into=into)
+            if begins:
+                columns.append(y)
         rows = columns[0] if len(columns) == 1 else torch.cat(columns, dim=-1)
         return self.product.output(rows, arranged)
 

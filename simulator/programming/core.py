@@ -17,6 +17,7 @@ from analognas.simulator.mvm import (
     column_numbers,
     half_steps,
     is_plain,
+    Drive,
     read_tile,
     read_tile_in_passes,
     steps_per_unit,
@@ -74,8 +75,10 @@ class Core:
         Returns:
             `(B, C)`, normalised, after the ADC.
         """
-        read = read_tile if is_plain(self.hardware) else read_tile_in_passes
-        return read(nn.functional.linear, drive, self.reading(g_uS), self.hardware, stream)
+        product, reading = nn.functional.linear, self.reading(g_uS)
+        if is_plain(self.hardware):
+            return read_tile(product, Drive(drive), reading, self.hardware, stream)
+        return read_tile_in_passes(product, drive, reading, self.hardware, stream)
 
 
 @dataclass(frozen=True)

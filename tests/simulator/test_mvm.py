@@ -24,6 +24,7 @@ from analognas.simulator.circuit import CircuitIrDrop
 from analognas.simulator.input_encoding import InputStage
 from analognas.simulator.ir_drop import IrDrop
 from analognas.simulator.mvm import (
+    Drive,
     TileReading,
     column_numbers,
     read_tile,
@@ -222,9 +223,9 @@ def test_a_spread_of_output_noise_is_each_columns_own() -> None:
 
 def test_accumulating_row_parts_adds_outputs() -> None:
     x, weight = drawn(7, ROWS, name="x"), drawn(COLUMNS, ROWS, name="w")
-    total = read_tile(linear, x, reading(weight, IDEAL), IDEAL, NoiseStream(0, "r"))
+    total = read_tile(linear, Drive(x), reading(weight, IDEAL), IDEAL, NoiseStream(0, "r"))
     again = read_tile(
-        linear, x, reading(weight, IDEAL), IDEAL, NoiseStream(0, "r"), into=total.clone()
+        linear, Drive(x), reading(weight, IDEAL), IDEAL, NoiseStream(0, "r"), into=total.clone()
     )
     torch.testing.assert_close(again, 2 * total)
 
