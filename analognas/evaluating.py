@@ -19,7 +19,7 @@ from analognas.deployment.network import (
 )
 from analognas.errors import UserError, checking
 from analognas.evaluation import evaluate_trained
-from analognas.hardware_choice import hardware_for_chip
+from analognas.hardware_choice import check_ages, hardware_for_chip
 from analognas.search_spaces import Architecture, make_space
 from analognas.shapes import place_architecture
 from analognas.simulator.chip import load_chip
@@ -96,7 +96,7 @@ def evaluate_request(
     setting = Deployment(
         task=task,
         space=space,
-        hardware=hardware_for_chip(request.hardware, request.settings, chip),
+        hardware=check_ages(hardware_for_chip(request.hardware, request.settings, chip)),
         chip=chip,
         seed=request.seed,
         chips=request.chips,

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from analognas.errors import UserError, checking
+from analognas.records import EVALUATION_TIMES_S
 from analognas.simulator import HARDWARE, HERMES_DEFAULT, Hardware, hardware_with
 from analognas.simulator.chip import ChipSpec
 from analognas.simulator.devices import PcmHermes
@@ -107,6 +108,27 @@ def load_hardware(
         )
     with checking("--set"):
         return hardware_with(hardware, settings)
+
+
+def check_ages(
+    hardware: Hardware, times_s: Sequence[float] = tuple(EVALUATION_TIMES_S.values())
+) -> Hardware:
+    """The same hardware, if its cells say how they look at all of these times.
+
+    Raises:
+        UserError: They do not.
+    """
+    import torch
+
+    from analognas.simulator import spawn_generator
+
+    device = hardware.device
+    cells = torch.tensor([device.g_max_uS])
+    ageing = device.draw_ageing(cells, generator=spawn_generator(0, "ageing"))
+    for t_s in times_s:
+        with checking(f"hardware {hardware.name} cannot be measured at {t_s:g} s"):
+            device.aged_uS(cells, ageing, t_s=t_s)
+    return hardware
 
 
 def parse_settings(texts: Sequence[str]) -> dict[str, str]:

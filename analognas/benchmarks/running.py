@@ -22,7 +22,7 @@ from analognas.benchmarks.contestants import (
 from analognas.benchmarks.measuring import MeasurementSetting, measure_all
 from analognas.benchmarks.tables import Benchmark, BenchmarkRow, records, to_markdown
 from analognas.files import write_text
-from analognas.hardware_choice import hardware_for_chip
+from analognas.hardware_choice import check_ages, hardware_for_chip
 from analognas.labelling.job import TaskChoice
 from analognas.limits import make_fits
 from analognas.search_spaces import make_space
@@ -67,7 +67,7 @@ def run_benchmark(
     task = load_task(search.task, split=search.split, data=search.data, words=search.words)
     space = make_space(search.space, input_shape=task.input_shape, n_classes=task.n_classes)
     chip = load_chip(search.chip)
-    hardware = hardware_for_chip(search.hardware, search.overrides, chip)
+    hardware = check_ages(hardware_for_chip(search.hardware, search.overrides, chip))
     fits = make_fits(space, task.limits, chip)
     found, basis = searched(search, config.folder / "search", progress, random=False)
     drawn, _ = searched(search, config.folder / "random", progress, random=True)

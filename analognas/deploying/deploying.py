@@ -26,6 +26,7 @@ from analognas.deploying.settings import DeploymentSettings
 from analognas.deploying.sources import Source
 from analognas.deploying.writing import give_conductances
 from analognas.errors import UserError, checking
+from analognas.hardware_choice import check_ages
 from analognas.simulator import (
     SIMULATOR_VERSION,
     AnalogModel,
@@ -124,6 +125,7 @@ def _check(settings: DeploymentSettings, source: Source) -> None:
         compensated(settings.resolved(), settings.compensation)
     if not settings.times_s or list(settings.times_s) != sorted(settings.times_s):
         raise UserError(f"The times must rise, but got {settings.times_s}. Sort them.")
+    check_ages(settings.resolved(), settings.times_s)
     if len(source.calibration) == 0 or len(source.test) == 0:
         raise UserError(
             f"{source.title} must come with inputs, but there are none. Give some by --inputs and "

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from analognas.errors import UserError, checking
+from analognas.hardware_choice import check_ages
 from analognas.hardware_variants import HardwareVariant, assign_variants, sample_variants
 from analognas.labelling.folder import LabelFolder, open_folder, read_folder
 from analognas.labelling.job import PART, MeasureAgain, Setting, TaskChoice, TrainAndMeasure
@@ -77,7 +78,7 @@ def label_run(request: LabelRequest, out: Path) -> Iterator[tuple[LabelFolder, W
     setting = Setting(
         task=request.task,
         space=request.space,
-        hardware=request.hardware,
+        hardware=check_ages(request.hardware),
         chip=chip,
         chips=plan.chips,
         device=_choose_device(request.device),
@@ -144,7 +145,7 @@ def reevaluation_run(
     setting = Setting(
         task=choice,
         space=stored["space"],
-        hardware=request.hardware,
+        hardware=check_ages(request.hardware),
         chip=load_chip(CHIP),
         chips=plan.chips,
         device=_choose_device(request.device),

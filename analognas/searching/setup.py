@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analognas.errors import UserError, checking
-from analognas.hardware_choice import hardware_for_chip, load_hardware
+from analognas.hardware_choice import check_ages, hardware_for_chip, load_hardware
 from analognas.limits import tightest_limit
 from analognas.search_spaces import make_space
 from analognas.searching.by_training import make_trainer, training_basis, training_provenance
@@ -235,7 +235,7 @@ def prepare(config: SearchConfig, *, folder: Path | None = None) -> SearchSetup:
     with checking("chip"):
         chip = load_chip(chip_source)
     if folder is None:
-        hardware = hardware_for_chip(config.hardware, config.overrides, chip)
+        hardware = check_ages(hardware_for_chip(config.hardware, config.overrides, chip))
     else:
         hardware = load_hardware(str(folder / "hardware.toml"))
     task = load_task(config.task, split=config.split, data=config.data, words=config.words)

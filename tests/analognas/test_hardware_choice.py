@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from analognas.errors import UserError
-from analognas.hardware_choice import CHIP_HARDWARE, hardware_for_chip
+from analognas.hardware_choice import CHIP_HARDWARE, check_ages, hardware_for_chip
 from analognas.simulator import HARDWARE, HERMES_DEFAULT
 from analognas.simulator.chip import CHIPS, load_chip
 
@@ -56,3 +56,12 @@ def test_a_setting_that_contradicts_the_chip_is_refused() -> None:
         UserError, match=r"has 128 x 256 and hermes has 256 x 256.*tile\.rows = 256"
     ):
         hardware_for_chip(None, ["tile.rows=128"], HERMES)
+
+
+def test_cells_that_nobody_measured_for_so_long_are_refused() -> None:
+    reram = HARDWARE["reram_wan"]
+    assert check_ages(reram, (1.0, 172_800.0)) is reram
+    with pytest.raises(UserError, match=r"reram_wan cannot be measured at 2\.592e\+06 s.*two days"):
+        check_ages(reram)
+    for name in HARDWARE.keys() - {"reram_wan"}:
+        assert check_ages(HARDWARE[name]) is HARDWARE[name]
