@@ -30,12 +30,14 @@ class StateReadings:
     adc: float | None  # None: no converter
     stream: NoiseStream
 
-    def add(self, drive: Tensor, gates: Tensor) -> None:
-        """Add the product `(B, 4H)`, as the ADCs read it, to `gates`."""
+    def add(self, drive: Tensor, gates: Tensor, out: Tensor) -> None:
+        """Set `out` to `gates` `(B, 4H)` plus the product as the ADCs read it."""
         for block, weight, columns in self.tiles:
             y = linear(drive[:, block.row_start : block.row_stop], weight)
             read_out(y, columns, stream=self.stream, half_steps=self.adc)
-            gates[:, block.column_start : block.column_stop] += y
+            here = slice(block.column_start, block.column_stop)
+            before = gates if block.row_start == 0 else out
+            torch.add(before[:, here], y, out=out[:, here])
 
 
 def takes_sequences(matrix: StepLayer) -> bool:
@@ -65,7 +67,7 @@ def lstm_sequence(
 
     Args:
         matrix: Multiplies the state, `(4H, H)`; `takes_sequences` holds.
-        gates: `(T, B, 4H)` products with the inputs, bias included, gates in torch's order.
+        gates: `(T, B, 4H)`, contiguous: products with the inputs and bias, in torch's order.
         h: `(B, H)` output before the first step.
         c: `(B, H)` cells before it.
 
@@ -116,12 +118,12 @@ class _LstmSequence(torch.autograd.Function):
         outputs[0], cells[0] = h, c
         drives = h.new_empty(steps, batch, width)
         shown = torch.empty_like(drives)  # sigmoid(2 c): by way of it torch has a faster tanh
-        gates = gates.clone(memory_format=torch.contiguous_format)
-        for t, now in enumerate(gates):
+        opened = torch.empty_like(gates)  # sigmoids of the gates, of twice the value
+        for t, now in enumerate(opened):
             drives[t] = quantize(
                 outputs[t], full_scale=full_scale, half_steps=readings.dac, keep_units=True
             )
-            readings.add(drives[t], now)
+            readings.add(drives[t], gates[t], now)
             now[:, 2 * width : 3 * width].mul_(2)
             take, keep, value, show = now.sigmoid_().chunk(4, dim=-1)
             new = torch.mul(keep, cells[t], out=cells[t + 1])
@@ -130,15 +132,15 @@ class _LstmSequence(torch.autograd.Function):
             torch.mul(show, shown[t], out=outputs[t + 1]).mul_(2).sub_(show)
         ctx.first_is_free = not ctx.needs_input_grad[1]
         ctx.has_bias = bias is not None
-        ctx.save_for_backward(outputs, cells, drives, shown, gates, noisy, full_scale)
+        ctx.save_for_backward(outputs, cells, drives, shown, opened, noisy, full_scale)
         return outputs[1:].clone(), outputs[-1].clone(), cells[-1].clone()
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         for_outputs, for_h, for_c = gradients
-        outputs, cells, drives, shown, gates, noisy, full_scale = ctx.saved_tensors
+        outputs, cells, drives, shown, opened, noisy, full_scale = ctx.saved_tensors
         steps, batch, width = drives.shape
-        per_gate = gates.view(steps, batch, 4, width)
+        per_gate = opened.view(steps, batch, 4, width)
         take, keep, value, show = per_gate.unbind(2)
         # What the gates' inputs do to the cell (first three) and to the output, all steps at once.
         slopes = per_gate * (1 - per_gate)
@@ -149,7 +151,7 @@ class _LstmSequence(torch.autograd.Function):
         tanh = 2 * shown - 1
         slopes[:, :, 3] *= tanh
         to_output = show * (1 - tanh.square())  # of the cell
-        for_gates = torch.empty_like(gates)
+        for_gates = torch.empty_like(opened)
         by_gate = for_gates.view(steps, batch, 4, width)
         for_states = torch.empty_like(drives)
         h, c = for_h, for_c.clone()

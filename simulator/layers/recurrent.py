@@ -175,7 +175,9 @@ class AnalogRecurrent(nn.Module):
                 if isinstance(matrix, StepLayer):
                     stack.enter_context(matrix.one_batch(samples))
             if self._in_one_go(steps, on_state, project):
-                return _lstm(on_state, on_input(data), state, backwards=backwards)
+                # Time first, so that the inputs, not the gates, are brought into order.
+                gates = on_input(data.transpose(0, 1).contiguous())
+                return _lstm(on_state, gates, state, backwards=backwards)
             inputs = steps.cut(on_input(data))
             outputs = list(inputs)
             times = range(len(inputs))
@@ -205,9 +207,8 @@ class AnalogRecurrent(nn.Module):
 def _lstm(
     matrix: nn.Module, gates: Tensor, state: State, *, backwards: bool
 ) -> tuple[Tensor, State]:
-    """All steps of a batch of `(B, T, 4H)` at once."""
+    """All steps of `(T, B, 4H)` at once; outputs `(B, T, H)`."""
     assert isinstance(matrix, StepLayer)
-    gates = gates.transpose(0, 1)
     outputs, h, c = lstm_sequence(matrix, gates.flip(0) if backwards else gates, *state)
     return (outputs.flip(0) if backwards else outputs).transpose(0, 1), (h, c)
 

@@ -13,11 +13,11 @@ from analognas.simulator.circuit import effective_weight
 from analognas.simulator.conductance_mapping import from_conductances
 from analognas.simulator.hardware import Hardware
 from analognas.simulator.mvm import (
+    Drive,
     TileReading,
     column_numbers,
     half_steps,
     is_plain,
-    Drive,
     read_tile,
     read_tile_in_passes,
     steps_per_unit,
