@@ -52,7 +52,7 @@ class Setting:
 # In the order of their names, each with one effect more than the one before.
 SETTINGS: Mapping[str, Setting] = {
     "0": Setting(
-        "products on the same tiles, exact cells and converters: below it nothing can be gained",
+        "products on the same tiles, exact cells and converters: what layout and bookkeeping cost",
         None,
         replace(IDEAL, tile=STANDARD.tile),
     ),
