@@ -150,6 +150,10 @@ def test_every_result_names_the_command_that_makes_it_again() -> None:
     folder = ROOT / "results"
     for path in (p for p in tracked_files() if p.is_relative_to(folder)):
         texts = [] if path.suffix in CANNOT_BE_READ else [path.read_text(encoding="utf-8")]
+        # Of a folder of kept work, its README speaks for all of it.
+        above = [parent / "README.md" for parent in path.parents if parent != folder]
+        readmes = (readme for readme in above if readme.is_relative_to(folder))
+        texts += [readme.read_text(encoding="utf-8") for readme in readmes if readme.exists()]
         for beside in path.parent.glob("*.md"):
             if path.name in beside.read_text(encoding="utf-8"):
                 texts.append(beside.read_text(encoding="utf-8"))
