@@ -61,7 +61,7 @@ def make_report(
         facts={
             "labels": table.description().summary(),
             "rows": f"{len(targets):,} of network, hardware and time; {len(features.columns)} "
-            f"features; networks cut into five parts, {evaluation.seeds} times",
+            f"features; networks cut into five parts, cuts: {evaluation.seeds}",
             "versions": f"analognas {__version__}, Python {platform.python_version()}",
             "processor": f"{platform.machine()}, 1 thread",
         },
