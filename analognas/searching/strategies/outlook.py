@@ -17,6 +17,7 @@ REFERENCE = 1.1  # where the worst evaluated value of every objective is 1
 WIDE = 10.0  # positive values that span more than this factor are compared by their logarithms
 TOLERATED = 0.05  # of the largest violation
 FEWEST_TIMED = 8
+THRIFT = 0.5  # gains are divided by this power of the expected seconds; see `Outlook.gains`
 
 
 class Scales:
@@ -93,13 +94,21 @@ class Outlook:
         self._front = scaled[feasible]
 
     def gains(
-        self, described: Description, believed: FloatArray | None = None
+        self,
+        described: Description,
+        believed: FloatArray | None = None,
+        thrift: float = THRIFT,
     ) -> tuple[FloatArray, FloatArray]:
-        """Expected gain of hypervolume per usual evaluation time.
+        """Expected gain of hypervolume, less where evaluations are dear.
+
+        The gain itself (`thrift` 0) favours large networks that leave no time for others, the gain
+        per second (1) small ones whose gains are soon exhausted: a power between them is a
+        compromise (Lee et al. 2020, arXiv:2003.10870, let it fall from 1 to 0 with the budget).
 
         Args:
             described: `M` networks.
             believed: Scaled losses `(K, D)` of networks that are taken as evaluated.
+            thrift: The power of the expected seconds, relative to the usual ones, that divides.
 
         Returns:
             Gains `(M,)`, and the expected scaled losses `(M, D)`.
@@ -115,7 +124,7 @@ class Outlook:
         gains = np.mean(
             [improvements(reach(draw, reference, self._along), reached) for draw in drawn], axis=0
         )
-        gains = gains * self._feasibility(described) / self._cost(described)
+        gains = gains * self._feasibility(described) / self._cost(described) ** thrift
         return gains, drawn.mean(axis=0)
 
     def share_per_minute(self, described: Description) -> float:
@@ -127,7 +136,7 @@ class Outlook:
         if len(self._front) == 0:
             return float("inf")
         reached = reach(self._front, reference, self._along).max(axis=0).mean()
-        gains, _ = self.gains(described)
+        gains, _ = self.gains(described, thrift=1.0)
         return float(gains.max() / reached * 60.0 / np.exp(self._usual))
 
     def _draw(self, described: Description) -> FloatArray:
