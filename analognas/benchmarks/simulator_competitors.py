@@ -1,13 +1,14 @@
 """Other simulators, timed on the same work where they are installed.
 
-Written after the public documentation of the two packages; no version of either was at hand to run
-it with, so a failure becomes a remark beside the name instead of an end of the benchmark.
+Run with AIHWKIT-Lightning 2.1 and AIHWKIT 1.1 and 1.2. What they cannot do (grouped convolutions,
+some effects) becomes a remark beside the name instead of an end of the benchmark.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from analognas.benchmarks import aihwkit
 from analognas.benchmarks.simulator_timing import Work
 from analognas.benchmarks.simulator_work import (
     LEARNING_RATE,
@@ -46,7 +48,7 @@ class Competitor:
 
 
 def lightning_training(subject: Subject) -> Work:
-    """A hardware-aware step of AIHWKIT-Lightning (2.1 or newer)."""
+    """A hardware-aware step of AIHWKIT-Lightning."""
     configs: Any = import_module("aihwkit_lightning.simulator.configs")
     config = configs.TorchInferenceRPUConfig()
     _set_converters(config)
@@ -67,14 +69,14 @@ def lightning_training(subject: Subject) -> Work:
     return training_step(analog.train(), optimizer, subject)
 
 
-def aihwkit_training(subject: Subject) -> Work:
-    """A hardware-aware step of AIHWKIT on its tiles in plain torch."""
-    configs: Any = import_module("aihwkit.simulator.configs")
-    config = configs.TorchInferenceRPUConfig()
-    _set_aihwkit(config, configs)
-    config.modifier.type = configs.WeightModifierType.ADD_NORMAL
+def aihwkit_training(subject: Subject, tiles: str) -> Work:
+    """A hardware-aware step of AIHWKIT."""
+    choices = aihwkit.names()
+    config = aihwkit.new_config(tiles)
+    _set_aihwkit(config)
+    config.modifier.type = choices.WeightModifierType.ADD_NORMAL
     config.modifier.std_dev = WEIGHT_NOISE
-    config.clip.type = configs.WeightClipType.LAYER_GAUSSIAN
+    config.clip.type = choices.WeightClipType.LAYER_GAUSSIAN
     config.clip.sigma = RECIPE.clip_sigma
     analog = _converted("aihwkit", subject, config)
     optim: Any = import_module("aihwkit.optim")
@@ -83,16 +85,15 @@ def aihwkit_training(subject: Subject) -> Work:
     return training_step(analog.train(), optimizer, subject)
 
 
-def aihwkit_evaluation(subject: Subject, setting: str, chips: int) -> Work:
-    """Program, age and read one chip after the other with AIHWKIT's compiled tiles."""
-    configs: Any = import_module("aihwkit.simulator.configs")
+def aihwkit_evaluation(subject: Subject, setting: str, chips: int, tiles: str) -> Work:
+    """Program, age and read one chip after the other with AIHWKIT."""
     inference: Any = import_module("aihwkit.inference")
-    config = configs.InferenceRPUConfig()
-    _set_aihwkit(config, configs)
+    config = aihwkit.new_config(tiles)
+    _set_aihwkit(config)
     config.noise_model = inference.PCMLikeNoiseModel(g_max=25.0)
     config.drift_compensation = inference.GlobalDriftCompensation()
     if setting != "i":
-        config.forward.w_noise_type = configs.WeightNoiseType.PCM_READ
+        config.forward.w_noise_type = aihwkit.names().WeightNoiseType.PCM_READ
         config.forward.w_noise = STANDARD.weight_read_noise
     if setting == "iii":
         config.forward.ir_drop = 1.0
@@ -111,12 +112,17 @@ def aihwkit_evaluation(subject: Subject, setting: str, chips: int) -> Work:
 
 COMPETITORS: Mapping[str, Competitor] = {
     "AIHWKIT-Lightning": Competitor(
-        "aihwkit_lightning",
-        "pip install git+https://github.com/IBM/aihwkit-lightning.git",
-        lightning_training,
-        None,
+        "aihwkit_lightning", "pip install aihwkit-lightning", lightning_training, None
     ),
-    "AIHWKIT": Competitor("aihwkit", "pip install aihwkit", aihwkit_training, aihwkit_evaluation),
+    **{
+        f"AIHWKIT, {tiles} tiles": Competitor(
+            aihwkit.PACKAGE,
+            aihwkit.INSTALL,
+            partial(aihwkit_training, tiles=tiles),
+            partial(aihwkit_evaluation, tiles=tiles),
+        )
+        for tiles in aihwkit.CONFIGS
+    },
 }
 
 
@@ -130,10 +136,11 @@ def _set_converters(config: Any, hardware: Hardware = STANDARD) -> None:
     config.pre_post.input_range.enable = True
 
 
-def _set_aihwkit(config: Any, configs: Any) -> None:
+def _set_aihwkit(config: Any) -> None:
     _set_converters(config)
-    config.forward.noise_management = configs.NoiseManagementType.NONE
-    config.forward.bound_management = configs.BoundManagementType.NONE
+    choices = aihwkit.names()
+    config.forward.noise_management = choices.NoiseManagementType.NONE
+    config.forward.bound_management = choices.BoundManagementType.NONE
     config.mapping.max_output_size = STANDARD.tile.columns
     config.mapping.digital_bias = True
     config.mapping.weight_scaling_omega = 1.0

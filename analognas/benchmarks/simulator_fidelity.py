@@ -15,6 +15,8 @@ import numpy as np
 import torch
 
 from analognas import __version__
+from analognas.benchmarks import aihwkit
+from analognas.benchmarks.fidelity.aihwkit_tile import aihwkit_tile_errors, has_effects
 from analognas.benchmarks.fidelity.cells import CELLS
 from analognas.benchmarks.fidelity.constants import constants
 from analognas.benchmarks.fidelity.laws import DAY_S, YEAR_S
@@ -121,6 +123,7 @@ def run_fidelity(config: FidelityConfig, progress: Progress | None = None) -> Fi
             "tiles": f"{effort.tiles} matrices of 512 x 512 with inputs of their own, "
             f"{effort.chips} chips each in the simulator, one in NumPy",
             "hardware": f"{STANDARD_AIMC.name} ({STANDARD_AIMC.hash})",
+            "AIHWKIT": aihwkit.described(),
         },
         checks=tuple(one for one in found if isinstance(one, Check)),
         constants=tuple(constants()),
@@ -182,10 +185,10 @@ def _tile_pieces(config: FidelityConfig) -> Iterator[Piece]:
 
 
 def _compare(one: _Comparison, config: FidelityConfig) -> list[TileError]:
-    """Error of the same tiles in the simulator and in the NumPy implementation."""
+    """Error of the same tiles in the simulator, in the NumPy implementation and in AIHWKIT."""
     effort, times_s = config.effort, tuple(TIMES_S[name] for name in one.times)
     kept, switches = GROUPS[one.effects]
-    ours, theirs = [], []  # per tile, one value per time
+    ours, theirs, ibms = [], [], []  # per tile, one value per time
     for tile in range(effort.tiles):
         errors = mvm_error(
             only_effects(STANDARD_AIMC, kept),
@@ -197,21 +200,31 @@ def _compare(one: _Comparison, config: FidelityConfig) -> list[TileError]:
         ours.append([fmean(e.error for e in errors if e.t_s == t_s) for t_s in times_s])
         rng = np.random.default_rng([config.seed, tile, list(GROUPS).index(one.effects)])
         theirs.append(tile_errors(switches, times_s, scaled=one.scaled, rng=rng))
+        if has_effects(switches):
+            ibms.append(aihwkit_tile_errors(switches, times_s, scaled=one.scaled, rng=rng))
     found = []
     for index, time in enumerate(one.times):
-        mine, other = ([row[index] for row in rows] for rows in (ours, theirs))
+        simulator, reference = (_mean([row[index] for row in rows]) for rows in (ours, theirs))
+        ibm = _mean([row[index] for row in ibms]) if ibms else (None, None)
         found.append(
             TileError(
                 effects=one.effects,
                 weights=one.weights,
                 time=time,
-                simulator=fmean(mine),
-                simulator_error=stdev(mine) / math.sqrt(len(mine)),
-                reference=fmean(other),
-                reference_error=stdev(other) / math.sqrt(len(other)),
+                simulator=simulator[0],
+                simulator_error=simulator[1],
+                reference=reference[0],
+                reference_error=reference[1],
+                aihwkit=ibm[0],
+                aihwkit_error=ibm[1],
             )
         )
     return found
+
+
+def _mean(values: Sequence[float]) -> tuple[float, float]:
+    """The mean and its standard error."""
+    return fmean(values), stdev(values) / math.sqrt(len(values))
 
 
 def _tell(progress: Progress | None, done: int, total: int, message: str) -> None:

@@ -146,7 +146,7 @@ class MeasuredModel:
     def _competing(
         self, name: str, competitor: Competitor, work: str, memory_format: str
     ) -> SpeedRow:
-        """Time another simulator; its failure is a remark, for its code was never run here."""
+        """Time another simulator; what it cannot do is a remark."""
         subject = self._subject(memory_format)
         try:
             if work == TRAINING or competitor.evaluation is None:

@@ -157,11 +157,12 @@ def _facts(
 ) -> dict[str, str]:
     effort = config.effort
     recipe = ", ".join(f"{name} {value}" for name, value in RECIPE.to_dict().items())
-    missing = [
-        f"{name} is not installed and was not timed ({competitor.install})"
-        for name, competitor in COMPETITORS.items()
-        if not competitor.is_installed
-    ]
+    others = {
+        competitor.package: _version(competitor.package)
+        if competitor.is_installed
+        else f"not installed and not timed ({competitor.install})"
+        for competitor in COMPETITORS.values()
+    }
     return {
         "machine": f"{_processor(device)}, {os.cpu_count()} cores, "
         f"{torch.get_num_threads()} torch threads, device {device}",
@@ -178,7 +179,7 @@ def _facts(
         f"{effort.seconds:g} s; the first run of each is not counted; work shorter than "
         f"{effort.block_seconds:g} s is repeated within a sample",
         "seed": str(config.seed),
-        **({"other simulators": "; ".join(missing)} if missing else {}),
+        "other simulators": "; ".join(f"{name} {said}" for name, said in others.items()),
     }
 
 

@@ -48,12 +48,9 @@ def tile_errors(
             column is set to 1 or -1.
         rng: All randomness.
     """
-    weight = np.clip(rng.normal(0, WEIGHT_SIGMA, (COLUMNS, ROWS)), -1, 1)
-    if not scaled:
-        weight[:, 0] = np.where(weight[:, 0] >= 0, 1.0, -1.0)
+    weight, x = draw_tile(scaled=scaled, rng=rng)
     scale = np.abs(weight).max(axis=1)
     target = weight / scale[:, None]
-    x = rng.uniform(-1, 1, (VECTORS, ROWS)) * (rng.uniform(size=(VECTORS, ROWS)) >= 0.5)
     exact = x @ weight.T
 
     pairs = np.stack([np.maximum(target, 0), np.maximum(-target, 0)]) * G_MAX_uS
@@ -87,8 +84,22 @@ def tile_errors(
     for t_s in times_s:
         w = at(t_s)
         y = _read(w, x, switches, rng) * scale * (baseline / read_out(w))
-        errors.append(float(np.mean(_norm(y - exact) / _norm(exact))))
+        errors.append(relative_error(y, exact))
     return errors
+
+
+def draw_tile(*, scaled: bool, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+    """Weights of a tile, and the inputs of its products."""
+    weight = np.clip(rng.normal(0, WEIGHT_SIGMA, (COLUMNS, ROWS)), -1, 1)
+    if not scaled:
+        weight[:, 0] = np.where(weight[:, 0] >= 0, 1.0, -1.0)
+    x = rng.uniform(-1, 1, (VECTORS, ROWS)) * (rng.uniform(size=(VECTORS, ROWS)) >= 0.5)
+    return weight, x
+
+
+def relative_error(y: FloatArray, exact: FloatArray) -> float:
+    """Mean over vectors of |y - exact| / |exact|."""
+    return float(np.mean(np.linalg.norm(y - exact, axis=1) / np.linalg.norm(exact, axis=1)))
 
 
 def _read(w: FloatArray, x: FloatArray, switches: Switches, rng: np.random.Generator) -> FloatArray:
@@ -110,8 +121,3 @@ def _read(w: FloatArray, x: FloatArray, switches: Switches, rng: np.random.Gener
         lsb = 2 * OUTPUT_BOUND / STEPS
         y = np.clip(np.round(y / lsb) * lsb, -OUTPUT_BOUND, OUTPUT_BOUND)
     return y
-
-
-def _norm(y: FloatArray) -> FloatArray:
-    norm: FloatArray = np.linalg.norm(y, axis=1)
-    return norm
