@@ -16,6 +16,7 @@ import torch
 
 from analognas import __version__
 from analognas.benchmarks import aihwkit
+from analognas.benchmarks.fidelity.aihwkit_network import NetworkAccuracy, compare_networks
 from analognas.benchmarks.fidelity.aihwkit_tile import aihwkit_tile_errors, has_effects
 from analognas.benchmarks.fidelity.cells import CELLS
 from analognas.benchmarks.fidelity.constants import constants
@@ -71,10 +72,11 @@ class Effort:
     draws: int  # of every law
     tiles: int  # of different weights and inputs, at least 2
     chips: int  # per tile
+    networks: int  # chips of the trained network, at least 2
 
 
-FULL = Effort(draws=1_000_000, tiles=5, chips=10)
-QUICK = Effort(draws=20_000, tiles=2, chips=1)
+FULL = Effort(draws=1_000_000, tiles=5, chips=10, networks=100)
+QUICK = Effort(draws=20_000, tiles=2, chips=1, networks=2)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,8 +109,12 @@ def run_fidelity(config: FidelityConfig, progress: Progress | None = None) -> Fi
     if config.out is not None and config.out.suffix != ".md":
         raise UserError(f"`--out` must name a page that ends in .md, but got {config.out}.")
     effort = config.effort
-    pieces = [*_check_pieces(config.seed, effort.draws), *_tile_pieces(config)]
-    found: list[Check | TileError] = []
+    pieces: list[Piece] = [
+        *_check_pieces(config.seed, effort.draws),
+        *_tile_pieces(config),
+        ("a trained network", partial(_networks, config)),
+    ]
+    found: list[Check | TileError | NetworkAccuracy] = []
     for done, (message, measure) in enumerate(pieces):
         _tell(progress, done, len(pieces), message)
         found += measure()
@@ -128,6 +134,7 @@ def run_fidelity(config: FidelityConfig, progress: Progress | None = None) -> Fi
         checks=tuple(one for one in found if isinstance(one, Check)),
         constants=tuple(constants()),
         tiles=tuple(one for one in found if isinstance(one, TileError)),
+        networks=tuple(one for one in found if isinstance(one, NetworkAccuracy)),
     )
 
 
@@ -139,7 +146,9 @@ def write_page(report: FidelityReport, out: Path) -> Path:
     return data
 
 
-Piece = tuple[str, Callable[[], Sequence[Check | TileError]]]  # what is being done
+Piece = tuple[
+    str, Callable[[], Sequence[Check | TileError | NetworkAccuracy]]
+]  # what is being done
 
 
 def _check_pieces(seed: int, draws: int) -> Iterator[Piece]:
@@ -225,6 +234,10 @@ def _compare(one: _Comparison, config: FidelityConfig) -> list[TileError]:
 def _mean(values: Sequence[float]) -> tuple[float, float]:
     """The mean and its standard error."""
     return fmean(values), stdev(values) / math.sqrt(len(values))
+
+
+def _networks(config: FidelityConfig) -> list[NetworkAccuracy]:
+    return compare_networks(TIMES_S, chips=config.effort.networks, seed=config.seed)
 
 
 def _tell(progress: Progress | None, done: int, total: int, message: str) -> None:

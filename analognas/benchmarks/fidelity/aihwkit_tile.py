@@ -20,9 +20,11 @@ from analognas.benchmarks.aihwkit import (
     why_not_compiled,
 )
 from analognas.benchmarks.fidelity.tile import (
+    COLUMNS,
     OUTPUT_BOUND,
     OUTPUT_NOISE,
     READ_NOISE,
+    ROWS,
     STEPS,
     G_MAX_uS,
     Switches,
@@ -51,7 +53,7 @@ def aihwkit_tile_errors(
     errors = []
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.random.manual_seed(int(rng.integers(2**31)))  # it draws from the global generator
-        config = _config(switches, scaled=scaled)
+        config = standard_config(switches, scaled=scaled)
         layer = layers.AnalogLinear(rows, columns, bias=False, rpu_config=config)
         layer.set_weights(torch.tensor(weight, dtype=torch.float32))
         layer.eval()
@@ -63,7 +65,8 @@ def aihwkit_tile_errors(
     return errors
 
 
-def _config(switches: Switches, *, scaled: bool) -> Any:
+def standard_config(switches: Switches, *, scaled: bool) -> Any:
+    """The standard AIMC model with these effects, `scaled` with a scale for every column."""
     inference: Any = import_module("aihwkit.inference")
     choices = names()
     config = new_config(COMPILED if why_not_compiled() is None else IN_TORCH)
@@ -78,7 +81,7 @@ def _config(switches: Switches, *, scaled: bool) -> Any:
         forward.w_noise = READ_NOISE
     if switches.ir_drop:
         forward.ir_drop = 1.0
-    config.mapping.max_input_size = config.mapping.max_output_size = 512
+    config.mapping.max_input_size, config.mapping.max_output_size = ROWS, COLUMNS
     config.mapping.weight_scaling_omega = float(scaled)
     config.mapping.weight_scaling_columnwise = scaled
     config.pre_post.input_range.enable = False

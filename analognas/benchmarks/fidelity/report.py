@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from analognas.benchmarks.fidelity.aihwkit_network import NetworkAccuracy
 from analognas.benchmarks.fidelity.trial import Check
 from analognas.benchmarks.simulator_tables import Table
 from analognas.benchmarks.tables import markdown_table
@@ -63,6 +64,7 @@ class FidelityReport:
     checks: tuple[Check, ...]
     constants: tuple[Constant, ...]
     tiles: tuple[TileError, ...]
+    networks: tuple[NetworkAccuracy, ...] = ()
 
     @property
     def failures(self) -> list[str]:
@@ -94,6 +96,7 @@ def to_json(report: FidelityReport) -> dict[str, Any]:
         ],
         "constants": [asdict(one) | {"met": one.is_met} for one in report.constants],
         "tiles": [asdict(tile) | {"met": tile.is_met} for tile in report.tiles],
+        "networks": [asdict(one) for one in report.networks],
     }
 
 
@@ -149,6 +152,7 @@ def tables(report: FidelityReport) -> list[Table]:
             TILE_COLUMNS,
             tuple(map(_tile_row, apart)),
         ),
+        *_network_tables(report.networks),
         Table(
             "Every effect against its closed form",
             "Moments of independent draws beside those of the law, the clamp at zero conductance "
@@ -192,6 +196,32 @@ def _tile_row(tile: TileError) -> tuple[str | None, ...]:
         _percent(tile.aihwkit, tile.aihwkit_error),
         _said(met=tile.is_met),
     )
+
+
+def _network_tables(networks: Sequence[NetworkAccuracy]) -> list[Table]:
+    if not networks:
+        return []
+    one = networks[0]
+    note = (
+        f"Accuracy in % of one network ({one.network}, trained for this hardware on the 8 x 8 "
+        f"digits; digital {100 * one.digital:.1f}) on {one.chips} chips each of the simulator and "
+        f"of AIHWKIT, mean and its standard error, simulated. On: {', '.join(one.effects)}; the "
+        "same weights, input ranges and column scales."
+    )
+    rows = [
+        (
+            found.time,
+            _percent(found.simulator, found.simulator_error),
+            _percent(found.aihwkit, found.aihwkit_error),
+            f"{100 * (found.simulator - found.aihwkit):+.2f}",
+        )
+        for found in networks
+    ]
+    return [
+        Table(
+            "A trained network", note, ("time", "simulator", "AIHWKIT", "difference"), tuple(rows)
+        )
+    ]
 
 
 def _percent(value: float | None, error: float | None) -> str | None:

@@ -11,6 +11,8 @@ from typer.testing import CliRunner
 
 from analognas.benchmarks import simulator_fidelity
 from analognas.benchmarks.fidelity import laws
+from analognas.benchmarks.fidelity.aihwkit_network import NetworkAccuracy
+from analognas.benchmarks.fidelity.aihwkit_tile import aihwkit_tile_errors, has_effects
 from analognas.benchmarks.fidelity.cells import CELLS
 from analognas.benchmarks.fidelity.constants import constants
 from analognas.benchmarks.fidelity.laws import Moments
@@ -112,6 +114,36 @@ def test_a_report_without_deviations_says_so() -> None:
     compared = report(tiles=(replace(GOOD, aihwkit=0.139, aihwkit_error=0.0002),))
     assert row.format("13.90 ± 0.02") in to_markdown(compared, data_file="fidelity.json")
     assert json.dumps(to_json(found), allow_nan=False)
+
+
+def test_a_network_on_both_simulators_is_reported() -> None:
+    one = NetworkAccuracy("1 day", ("drift",), "conv", 7, 0.98, 0.95, 0.001, 0.94, 0.002)
+    found = report(networks=(one,))
+    page = to_markdown(found, data_file="fidelity.json")
+    assert "| 1 day | 95.00 ± 0.10 | 94.00 ± 0.20 | +1.00 |" in page
+    assert "on 7 chips each" in page
+    assert "A trained network" not in to_markdown(report(), data_file="fidelity.json")
+
+
+@pytest.mark.parametrize(
+    ("switches", "t_s", "error"),
+    [
+        (Switches(converters=True, output_noise=True), 1.0, 0.0204),
+        (Switches(programming=True), 1.0, 0.1022),
+        (Switches(drift=True), 3600.0, 0.0565),
+        (Switches(drift=True), 31_536_000.0, 0.1535),
+        (Switches(read_1f=True), 1.0, 0.0810),
+        (Switches(read_1f=True), 31_536_000.0, 0.1087),
+    ],
+)
+def test_aihwkit_finds_the_same_errors(switches: Switches, t_s: float, error: float) -> None:
+    """The errors are those of AIHWKIT 1.1.0 for such tiles, mean of three."""
+    rng = np.random.default_rng(0)
+    [ours] = tile_errors(switches, [t_s], scaled=False, rng=rng)
+    assert ours == pytest.approx(error, abs=0.003)
+    if has_effects(switches):
+        [theirs] = aihwkit_tile_errors(switches, [t_s], scaled=False, rng=rng)
+        assert theirs == pytest.approx(error, abs=0.003)
 
 
 @pytest.mark.parametrize(
