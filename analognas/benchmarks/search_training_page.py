@@ -28,11 +28,11 @@ def training_facts(report: TrainingReport) -> list[str]:
         f"thread: {effort.epochs} epochs, {effort.chips} simulated chips, validation part, after "
         "a day; after 1 s and 1 month besides where a method's demand looks at them. A "
         "training that several searches ask for is made once; each of them is charged its seconds. "
-        "The seconds that a strategy itself computes are not charged.",
+        "The seconds that a strategy itself computes are not charged; the tables above have them.",
         f"At the end at most {effort.finalists} networks of its front, the most accurate one and "
-        "those that add most hypervolume, are trained again under "
-        f"{effort.fresh_seeds} seeds from {FIRST_FRESH_SEED} on, other ones for every seed of a "
-        f"search and the same ones for all methods, and measured on {effort.fresh_chips} chips. "
+        f"those that add most hypervolume, are trained again ({effort.fresh_seeds} x, seeds from "
+        f"{FIRST_FRESH_SEED} on, other ones for every seed of a search and the same ones for all "
+        f"methods) and measured on {effort.fresh_chips} chips. "
         "The best network is the one that looked best to the search.",
         "Reference point of the hypervolume: accuracy 0 and log10 of an energy of "
         f"{REFERENCE_ENERGY_NJ:,.0f} nJ; its unit is accuracy x decades of energy below that.",
