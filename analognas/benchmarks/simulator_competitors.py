@@ -30,6 +30,7 @@ from analognas.benchmarks.simulator_work import (
 from analognas.simulator import Hardware
 
 STEPS = 2**8 - 2  # of an 8-bit converter, in both packages
+FEW_CHIPS = 5  # they simulate one after the other: as many times the cost as chips
 WEIGHT_NOISE = 0.1  # relative to the largest weight; its size does not change the cost
 
 

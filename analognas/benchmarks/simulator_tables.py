@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from analognas.benchmarks.simulator_competitors import FEW_CHIPS
 from analognas.benchmarks.simulator_records import (
     FORMAT_VERSION,
     OURS,
@@ -137,7 +138,8 @@ def _speed(report: SpeedReport) -> Table:
     note += "median is not above it."
     if {row.simulator for row in report.speed} != {OURS}:
         note += " Other simulators do the same work, on tiles of the same size with converters and "
-        note += "noise of the same kinds; what they cannot do is said in their words."
+        note += "noise of the same kinds, evaluations on "
+        note += f"{FEW_CHIPS} chips; what they cannot do is said in their words."
     columns = ("model", "work", "simulator", "FP32, ms", "analog, ms", "ratio", "range", "runs")
     return Table("Time", note, (*columns, "target", "verdict"), tuple(rows))
 
