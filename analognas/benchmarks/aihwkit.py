@@ -21,9 +21,21 @@ CONFIGS: Mapping[str, str] = {
 }
 
 
-def is_installed() -> bool:
-    """Whether it can be imported."""
-    return find_spec(PACKAGE) is not None
+def is_usable() -> bool:
+    """Whether it is installed and can be imported."""
+    return why_missing() is None
+
+
+@cache
+def why_missing() -> str | None:
+    """What keeps it from being imported; None if nothing does."""
+    if find_spec(PACKAGE) is None:
+        return f"not installed and not compared ({INSTALL})"
+    try:
+        names()
+    except ImportError as error:
+        return f"installed, but not compared: {error}"
+    return None
 
 
 def names() -> Any:
@@ -49,8 +61,9 @@ def why_not_compiled() -> str | None:
 
 def described() -> str:
     """Its version, or how to get one."""
-    if not is_installed():
-        return f"not installed and not compared ({INSTALL})"
+    missing = why_missing()
+    if missing is not None:
+        return missing
     problem = why_not_compiled()
     if problem is None:
         return f"{version(PACKAGE)}, compiled tiles"

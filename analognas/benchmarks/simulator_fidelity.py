@@ -197,7 +197,7 @@ def _compare(one: _Comparison, config: FidelityConfig) -> list[TileError]:
     """Error of the same tiles in the simulator, in the NumPy implementation and in AIHWKIT."""
     effort, times_s = config.effort, tuple(TIMES_S[name] for name in one.times)
     kept, switches = GROUPS[one.effects]
-    ours, theirs, ibms = [], [], []  # per tile, one value per time
+    ours, theirs, ibms, remapped = [], [], [], []  # per tile, one value per time
     for tile in range(effort.tiles):
         errors = mvm_error(
             only_effects(STANDARD_AIMC, kept),
@@ -211,10 +211,16 @@ def _compare(one: _Comparison, config: FidelityConfig) -> list[TileError]:
         theirs.append(tile_errors(switches, times_s, scaled=one.scaled, rng=rng))
         if has_effects(switches):
             ibms.append(aihwkit_tile_errors(switches, times_s, scaled=one.scaled, rng=rng))
+            remapped.append(
+                tile_errors(switches, times_s, scaled=one.scaled, rng=rng, remapped=True)
+            )
     found = []
     for index, time in enumerate(one.times):
         simulator, reference = (_mean([row[index] for row in rows]) for rows in (ours, theirs))
-        ibm = _mean([row[index] for row in ibms]) if ibms else (None, None)
+        ibm, explained = (
+            _mean([row[index] for row in rows]) if rows else (None, None)
+            for rows in (ibms, remapped)
+        )
         found.append(
             TileError(
                 effects=one.effects,
@@ -226,6 +232,8 @@ def _compare(one: _Comparison, config: FidelityConfig) -> list[TileError]:
                 reference_error=reference[1],
                 aihwkit=ibm[0],
                 aihwkit_error=ibm[1],
+                remapped=explained[0],
+                remapped_error=explained[1],
             )
         )
     return found

@@ -48,7 +48,7 @@ def compare_networks(
     times_s: Mapping[str, float], *, chips: int, seed: int
 ) -> list[NetworkAccuracy]:
     """Train a network and measure it on as many chips of both; nothing without AIHWKIT."""
-    if not aihwkit.is_installed():
+    if not aihwkit.is_usable():
         return []
     effects = (*CELLS, *CONVERTERS, *(READS if _has_reads() else ()))
     task = load_task(TASK)

@@ -1,7 +1,7 @@
 """The tile of the standard AIMC model a third time, by AIHWKIT.
 
 Its tiles are those that Rasch et al. (2023) used, so it should find the same. It differs in one
-point: once programmed, the two cells of a weight are merged into their difference, which drifts.
+point: it maps programmed weights to conductances anew (`remapped` in `tile.py`).
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ import torch
 from analognas.benchmarks.aihwkit import (
     COMPILED,
     IN_TORCH,
-    is_installed,
+    is_usable,
     names,
     new_config,
     why_not_compiled,
@@ -37,7 +37,7 @@ OFF = -1  # of resolutions and bounds
 
 def has_effects(switches: Switches) -> bool:
     """Whether AIHWKIT is here, with tiles that have these effects."""
-    if not is_installed():
+    if not is_usable():
         return False
     return why_not_compiled() is None or not (switches.read_noise or switches.ir_drop)
 

@@ -37,7 +37,12 @@ ALL = Switches(*(True for _ in fields(Switches)))
 
 
 def tile_errors(
-    switches: Switches, times_s: Sequence[float], *, scaled: bool, rng: np.random.Generator
+    switches: Switches,
+    times_s: Sequence[float],
+    *,
+    scaled: bool,
+    rng: np.random.Generator,
+    remapped: bool = False,
 ) -> list[float]:
     """Mean relative error of one programmed tile at every time.
 
@@ -47,6 +52,8 @@ def tile_errors(
         scaled: Divide the weights by the largest of their column; otherwise one weight of every
             column is set to 1 or -1.
         rng: All randomness.
+        remapped: As AIHWKIT does: merge the two cells of a weight once they are programmed, and
+            map the merged weights to conductances anew, the largest one to `G_MAX_uS`.
     """
     weight, x = draw_tile(scaled=scaled, rng=rng)
     scale = np.abs(weight).max(axis=1)
@@ -59,6 +66,12 @@ def tile_errors(
     if switches.programming:
         spread = 0.26348 + 1.9650 * pairs / G_MAX_uS - 1.1731 * (pairs / G_MAX_uS) ** 2
         programmed = np.maximum(pairs + spread * rng.normal(size=pairs.shape), 0)
+    full_scale = G_MAX_uS  # conductance of a weight of 1
+    if remapped:
+        merged = programmed[0] - programmed[1]
+        factor = G_MAX_uS / np.abs(merged).max()
+        programmed = np.stack([np.maximum(merged, 0), np.maximum(-merged, 0)]) * factor
+        full_scale *= factor
     nu = np.zeros_like(pairs)
     if switches.drift:
         location = np.clip(-0.0155 * np.log(r) + 0.0244, 0.049, 0.1)
@@ -73,7 +86,7 @@ def tile_errors(
             growth = np.sqrt(np.log((time + T_READ_S) / (2 * T_READ_S)))
             sigma = g * np.minimum(strength, 0.2) * growth
             g = np.maximum(g + sigma * rng.normal(size=g.shape), 0)
-        difference: FloatArray = (g[0] - g[1]) / G_MAX_uS
+        difference: FloatArray = (g[0] - g[1]) / full_scale
         return difference
 
     def read_out(w: FloatArray) -> float:
