@@ -30,18 +30,17 @@ from analognas.benchmarks.simulator_work import (
 from analognas.simulator import Hardware
 
 STEPS = 2**8 - 2  # of an 8-bit converter, in both packages
-FEW_CHIPS = 5  # they simulate one after the other: as many times the cost as chips
 WEIGHT_NOISE = 0.1  # relative to the largest weight; its size does not change the cost
 
 
 @dataclass(frozen=True)
 class Competitor:
-    """Another simulator; `evaluation` makes the work for a setting (i, ii or iii) and chips."""
+    """Another simulator; `evaluation` makes the work of one chip for a setting (i, ii or iii)."""
 
     package: str
     install: str
     training: Callable[[Subject], Work]
-    evaluation: Callable[[Subject, str, int], Work] | None
+    evaluation: Callable[[Subject, str], Work] | None
 
     @property
     def is_installed(self) -> bool:
@@ -86,8 +85,8 @@ def aihwkit_training(subject: Subject, tiles: str) -> Work:
     return training_step(analog.train(), optimizer, subject)
 
 
-def aihwkit_evaluation(subject: Subject, setting: str, chips: int, tiles: str) -> Work:
-    """Program, age and read one chip after the other with AIHWKIT."""
+def aihwkit_evaluation(subject: Subject, setting: str, tiles: str) -> Work:
+    """Program a chip of AIHWKIT, and age and read it at every time."""
     inference: Any = import_module("aihwkit.inference")
     config = aihwkit.new_config(tiles)
     _set_aihwkit(config)
@@ -102,11 +101,10 @@ def aihwkit_evaluation(subject: Subject, setting: str, chips: int, tiles: str) -
 
     def evaluate() -> None:
         with torch.no_grad():
-            for _ in range(chips):
-                analog.program_analog_weights()
-                for t_s in TIMES_S:
-                    analog.drift_analog_weights(t_s)
-                    analog(subject.x)
+            analog.program_analog_weights()
+            for t_s in TIMES_S:
+                analog.drift_analog_weights(t_s)
+                analog(subject.x)
 
     return evaluate
 

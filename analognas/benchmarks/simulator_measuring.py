@@ -10,7 +10,7 @@ from types import CodeType
 
 import torch
 
-from analognas.benchmarks.simulator_competitors import COMPETITORS, FEW_CHIPS, Competitor
+from analognas.benchmarks.simulator_competitors import COMPETITORS, Competitor
 from analognas.benchmarks.simulator_memory import MemoryJob, peak_memory
 from analognas.benchmarks.simulator_models import BenchmarkModel
 from analognas.benchmarks.simulator_records import (
@@ -153,9 +153,8 @@ class MeasuredModel:
                 theirs = competitor.training(self._subject(memory_format))
                 reference = digital_training(subject)
             else:
-                chips = min(self.effort.chips, FEW_CHIPS)
-                theirs = competitor.evaluation(self._subject(memory_format), work, chips)
-                reference = digital_evaluation(subject, passes=chips * len(TIMES_S))
+                theirs = competitor.evaluation(self._subject(memory_format), work)
+                reference = digital_evaluation(subject, passes=len(TIMES_S))
             comparison = compare(reference, theirs, self.effort, device=self.device)
         except Exception as error:
             problem = f"{type(error).__name__}: {error}"

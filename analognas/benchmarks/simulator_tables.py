@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from analognas.benchmarks.simulator_competitors import FEW_CHIPS
 from analognas.benchmarks.simulator_records import (
     FORMAT_VERSION,
     OURS,
     SpeedReport,
     SpeedRow,
 )
+from analognas.benchmarks.simulator_timing import Comparison
 from analognas.benchmarks.simulator_work import TIMES_S, TRAINING
 from analognas.benchmarks.tables import markdown_table
 
@@ -35,6 +35,7 @@ def tables(report: SpeedReport) -> list[Table]:
     """Everything that was found, for people; a table without rows is left out."""
     found = [
         _speed(report),
+        _beside(report),
         _parts(report),
         _formats(report),
         _memory(report),
@@ -121,6 +122,8 @@ def _speed_record(row: SpeedRow) -> dict[str, Any]:
 def _speed(report: SpeedReport) -> Table:
     rows = []
     for row in report.speed:
+        if row.simulator != OURS:
+            continue
         remark = f"{row.verdict}: {row.problem}" if row.problem else row.verdict
         compared = row.comparison
         cells: list[str | None] = [None] * 5
@@ -129,19 +132,51 @@ def _speed(report: SpeedReport) -> Table:
                 _ms(compared.reference_median_s),
                 _ms(compared.candidate_median_s),
                 f"{compared.ratio:.2f}",
-                f"{min(compared.ratios):.2f} ... {max(compared.ratios):.2f}",
+                _range(compared),
                 str(len(compared.ratios)),
             ]
         target = None if row.target is None else f"{row.target:.1f}"
-        rows.append((row.model, work_title(row.work), row.simulator, *cells, target, remark))
+        rows.append((row.model, work_title(row.work), *cells, target, remark))
     note = "Median of the ratios of neighbouring runs, and their range. A target is met when the "
     note += "median is not above it."
-    if {row.simulator for row in report.speed} != {OURS}:
-        note += " Other simulators do the same work, on tiles of the same size with converters and "
-        note += "noise of the same kinds, evaluations on "
-        note += f"{FEW_CHIPS} chips; what they cannot do is said in their words."
-    columns = ("model", "work", "simulator", "FP32, ms", "analog, ms", "ratio", "range", "runs")
+    columns = ("model", "work", "FP32, ms", "analog, ms", "ratio", "range", "runs")
     return Table("Time", note, (*columns, "target", "verdict"), tuple(rows))
+
+
+def _beside(report: SpeedReport) -> Table:
+    """Ratios of all simulators, one line for a piece of work that others were asked for."""
+    others = list(dict.fromkeys(row.simulator for row in report.speed if row.simulator != OURS))
+    found = {(row.model, row.work, row.simulator): row for row in report.speed}
+    works = dict.fromkeys((row.model, row.work) for row in report.speed if row.simulator != OURS)
+    rows = tuple(
+        (model, work_title(work), *(_told(found.get((model, work, of))) for of in (OURS, *others)))
+        for model, work in works
+    )
+    reasons = dict.fromkeys(
+        f"{row.simulator}, {row.model}: {row.problem}"
+        for row in report.speed
+        if row.simulator != OURS and row.problem
+    )
+    note = "Ratios to FP32 as above, of the same work on tiles of the same size, with converters "
+    note += (
+        "and noise of the same kinds; the others are evaluated on one chip, for they take chips "
+    )
+    note += "one after the other. -: not in this simulator."
+    if reasons:
+        note += f" What failed: {'; '.join(reasons)}."
+    return Table("Other simulators", note, ("model", "work", OURS, *others), rows)
+
+
+def _told(row: SpeedRow | None) -> str | None:
+    if row is None:
+        return None
+    if row.comparison is None:
+        return "fails"
+    return f"{row.comparison.ratio:.2f} ({_range(row.comparison)})"
+
+
+def _range(compared: Comparison) -> str:
+    return f"{min(compared.ratios):.2f} ... {max(compared.ratios):.2f}"
 
 
 def _parts(report: SpeedReport) -> Table:

@@ -21,6 +21,7 @@ from analognas.benchmarks.simulator_speed import (
     torch_threads,
     write_page,
 )
+from analognas.benchmarks.simulator_tables import tables
 from analognas.benchmarks.simulator_timing import (
     QUICK,
     Comparison,
@@ -241,7 +242,7 @@ def test_page_and_data_hold_the_ratios_and_name_their_command(tmp_path: Path) ->
 def test_other_simulators_are_timed_beside_ours_and_may_fail(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def failing(subject: Subject, setting: str, chips: int) -> None:
+    def failing(subject: Subject, setting: str) -> None:
         raise RuntimeError("Only one group is supported")
 
     other = Competitor("torch", "pip install torch", digital_training, failing)  # type: ignore[arg-type]
@@ -250,6 +251,12 @@ def test_other_simulators_are_timed_beside_ours_and_may_fail(
     theirs = [row for row in report.speed if row.simulator == "Other"]
     assert [row.verdict for row in theirs] == ["no target", "failed", "failed", "failed"]
     assert theirs[1].problem == "RuntimeError: Only one group is supported"
+    beside = next(table for table in tables(report) if table.title == "Other simulators")
+    assert beside.columns[-2:] == ("analognas", "Other")
+    works = ["HWA training step", "evaluation (i)", "evaluation (ii)", "evaluation (iii)"]
+    assert [row[:2] for row in beside.rows] == [("tiny", work) for work in works]
+    assert [row[3] == "fails" for row in beside.rows] == [False, True, True, True]
+    assert "Other, tiny: RuntimeError: Only one group is supported" in beside.note
 
 
 def test_threads_are_set_and_given_back() -> None:
