@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import cProfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import CodeType
 
@@ -149,13 +149,15 @@ class MeasuredModel:
         """Time another simulator; what it cannot do is a remark."""
         subject = self._subject(memory_format)
         try:
+            effort = self.effort
             if work == TRAINING or competitor.evaluation is None:
                 theirs = competitor.training(self._subject(memory_format))
                 reference = digital_training(subject)
             else:
                 theirs = competitor.evaluation(self._subject(memory_format), work)
                 reference = digital_evaluation(subject, passes=len(TIMES_S))
-            comparison = compare(reference, theirs, self.effort, device=self.device)
+                effort = replace(effort, pairs=1)
+            comparison = compare(reference, theirs, effort, device=self.device)
         except Exception as error:
             problem = f"{type(error).__name__}: {error}"
             return SpeedRow(model=self.name, work=work, simulator=name, problem=problem)

@@ -42,6 +42,8 @@ class Effort:
         return replace(self, pairs=min(self.pairs, 3), seconds=min(self.seconds, 2.0))
 
 
+LONG_S = 20.0  # a run that takes so long is not repeated to find out what it takes
+
 FULL = Effort()
 QUICK = Effort(chips=2, pairs=3, seconds=0.2, block_seconds=0.02, repetitions=1, ratios_only=True)
 
@@ -125,7 +127,9 @@ def fit_line(sizes: Sequence[int], seconds: Sequence[float]) -> Line:
 
 
 def _runs_per_sample(work: Work, effort: Effort, device: torch.device) -> int:
-    work()
+    first = seconds_of(work, device=device)
+    if first > LONG_S:
+        return 1
     once = seconds_of(work, device=device)
     return max(1, round(effort.block_seconds / max(once, 1e-9)))
 
