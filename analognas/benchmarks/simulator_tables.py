@@ -161,7 +161,7 @@ def _beside(report: SpeedReport) -> Table:
     note += (
         "and noise of the same kinds; the others are evaluated on one chip, for they take chips "
     )
-    note += "one after the other. -: not in this simulator."
+    note += "one after the other, at least once. -: not in this simulator."
     if reasons:
         note += f" What failed: {'; '.join(reasons)}."
     return Table("Other simulators", note, ("model", "work", OURS, *others), rows)
