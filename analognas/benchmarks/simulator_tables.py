@@ -159,9 +159,9 @@ def _beside(report: SpeedReport) -> Table:
     )
     note = "Ratios to FP32 as above, of the same work on tiles of the same size, with converters "
     note += (
-        "and noise of the same kinds; the others are evaluated on one chip, for they take chips "
+        "and noise of the same kinds. The others are evaluated on one chip, for they take chips "
     )
-    note += "one after the other, at least once. -: not in this simulator."
+    note += "one after the other, and fewer times than above. -: not in this simulator."
     if reasons:
         note += f" What failed: {'; '.join(reasons)}."
     return Table("Other simulators", note, ("model", "work", OURS, *others), rows)
