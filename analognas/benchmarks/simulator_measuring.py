@@ -146,15 +146,19 @@ class MeasuredModel:
     def _competing(
         self, name: str, competitor: Competitor, work: str, memory_format: str
     ) -> SpeedRow:
-        """Time another simulator; what it cannot do is a remark."""
+        """Time another simulator; what it cannot do is a remark.
+
+        It gets contiguous tensors, for not all of them take others.
+        """
         subject = self._subject(memory_format)
+        theirs_on = self._subject("contiguous")
         try:
             effort = self.effort
             if work == TRAINING or competitor.evaluation is None:
-                theirs = competitor.training(self._subject(memory_format))
+                theirs = competitor.training(theirs_on)
                 reference = digital_training(subject)
             else:
-                theirs = competitor.evaluation(self._subject(memory_format), work)
+                theirs = competitor.evaluation(theirs_on, work)
                 reference = digital_evaluation(subject, passes=len(TIMES_S))
                 effort = replace(effort, pairs=1)
             comparison = compare(reference, theirs, effort, device=self.device)

@@ -158,10 +158,9 @@ def _beside(report: SpeedReport) -> Table:
         if row.simulator != OURS and row.problem
     )
     note = "Ratios to FP32 as above, of the same work on tiles of the same size, with converters "
-    note += (
-        "and noise of the same kinds. The others are evaluated on one chip, for they take chips "
-    )
-    note += "one after the other, and fewer times than above. -: not in this simulator."
+    note += "and noise of the same kinds. The others get contiguous tensors and are evaluated on "
+    note += "one chip, for they take chips one after the other, and fewer times than above. -: not "
+    note += "in this simulator."
     if reasons:
         note += f" What failed: {'; '.join(reasons)}."
     return Table("Other simulators", note, ("model", "work", OURS, *others), rows)
