@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
 import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean
 
 import numpy as np
 import torch
@@ -30,7 +29,7 @@ from analognas.benchmarks.fidelity.report import (
     to_markdown,
 )
 from analognas.benchmarks.fidelity.tile import ALL, Switches, tile_errors
-from analognas.benchmarks.fidelity.trial import Check, Measure, Trial
+from analognas.benchmarks.fidelity.trial import Check, Measure, Trial, mean_and_error
 from analognas.benchmarks.running import command_of
 from analognas.errors import UserError
 from analognas.files import write_text
@@ -216,9 +215,11 @@ def _compare(one: _Comparison, config: FidelityConfig) -> list[TileError]:
             )
     found = []
     for index, time in enumerate(one.times):
-        simulator, reference = (_mean([row[index] for row in rows]) for rows in (ours, theirs))
+        simulator, reference = (
+            mean_and_error([row[index] for row in rows]) for rows in (ours, theirs)
+        )
         ibm, explained = (
-            _mean([row[index] for row in rows]) if rows else (None, None)
+            mean_and_error([row[index] for row in rows]) if rows else (None, None)
             for rows in (ibms, remapped)
         )
         found.append(
@@ -237,11 +238,6 @@ def _compare(one: _Comparison, config: FidelityConfig) -> list[TileError]:
             )
         )
     return found
-
-
-def _mean(values: Sequence[float]) -> tuple[float, float]:
-    """The mean and its standard error."""
-    return fmean(values), stdev(values) / math.sqrt(len(values))
 
 
 def _networks(config: FidelityConfig) -> list[NetworkAccuracy]:

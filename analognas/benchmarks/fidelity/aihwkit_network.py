@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from analognas.benchmarks import aihwkit
 from analognas.benchmarks.fidelity.aihwkit_tile import standard_config
 from analognas.benchmarks.fidelity.tile import ALL
+from analognas.benchmarks.fidelity.trial import mean_and_error
 from analognas.search_spaces import make_space
 from analognas.simulator import analog_layers, program, set_time, spawn_generator, to_digital
 from analognas.simulator.analysis import only_effects
@@ -66,7 +66,13 @@ def compare_networks(
     digital = float(_accuracy(trained.digital, task))
     return [
         NetworkAccuracy(
-            time, effects, NETWORK, chips, digital, *_mean(ours[time]), *_mean(theirs[time])
+            time,
+            effects,
+            NETWORK,
+            chips,
+            digital,
+            *mean_and_error(ours[time]),
+            *mean_and_error(theirs[time]),
         )
         for time in times_s
     ]
@@ -116,8 +122,3 @@ def _accuracy(network: nn.Module, task: Task) -> Tensor:
     answers = network(torch.from_numpy(task.test.inputs)).argmax(dim=-1)
     right: Tensor = answers.eq(torch.from_numpy(task.test.labels)).double().mean(dim=-1)
     return right
-
-
-def _mean(values: Sequence[float]) -> tuple[float, float]:
-    """The mean and its standard error."""
-    return float(np.mean(values)), float(np.std(values, ddof=1) / np.sqrt(len(values)))

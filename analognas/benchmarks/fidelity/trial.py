@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from statistics import fmean, stdev
 
 import torch
 from torch import Tensor
@@ -58,3 +59,8 @@ def moments(effect: str, quantity: str, values: Tensor, law: Moments) -> Iterato
     error = math.sqrt(max(fourth - variance**2, 0.0) / n) / (2 * spread) if spread > 0 else None
     yield Check(effect, f"mean {quantity}", law.mean, mean, spread / math.sqrt(n) or None)
     yield Check(effect, f"sd {quantity}", law.spread, spread, error)
+
+
+def mean_and_error(values: Sequence[float]) -> tuple[float, float]:
+    """The mean of at least two values, and its standard error."""
+    return fmean(values), stdev(values) / math.sqrt(len(values))
