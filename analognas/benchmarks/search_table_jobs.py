@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import math
 import random
 import time
 from collections.abc import Mapping, Sequence
@@ -164,7 +165,7 @@ def search_in_table(job: TableJob, bench: LabelBench) -> TableRun:
             bench.evaluator(job.seed),
             [*QUESTIONS[job.question], *method.demands],
             make,
-            Budget(evaluations=job.evaluations),
+            Budget(evaluations=job.evaluations, seconds=math.inf),  # strategies learn seconds
             job.seed,
         )
     except UserError as error:

@@ -16,7 +16,8 @@ class Budget:
     """So many evaluations or seconds, whichever ends first; None is no limit.
 
     An evaluation at a fidelity of 0.25 counts as a quarter. Seconds are those that the evaluator
-    charges, and if it charges none, those that have passed.
+    charges, and if it charges none, those that have passed. With a limit of seconds, even an
+    infinite one, strategies learn what evaluations take; without, a search repeats exactly.
     """
 
     evaluations: float | None = None

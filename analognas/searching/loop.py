@@ -45,6 +45,8 @@ class SearchLoop:
         journal: Receives one line a batch; None keeps everything in memory only.
         demands: What networks must reach.
         follow: Called with every batch after it is journalled, replayed ones too.
+        tells_seconds: Whether the strategy learns what evaluations were charged with. Measured
+            seconds differ from run to run, and what is proposed with them.
     """
 
     strategy: Strategy
@@ -53,6 +55,7 @@ class SearchLoop:
     journal: Journal | None = None
     demands: tuple[Demand, ...] = ()
     follow: Callable[[Batch], None] | None = None
+    tells_seconds: bool = False
 
     evaluations: dict[EvaluationId, Candidate] = field(default_factory=dict)  # in order
     networks: set[str] = field(default_factory=set)  # their keys
@@ -304,7 +307,7 @@ class SearchLoop:
             codes=candidate.codes,
             fidelity=candidate.fidelity,
             seed=candidate.seed,
-            seconds=candidate.seconds,
+            seconds=candidate.seconds if self.tells_seconds else None,
             failed=failed,
         )
 

@@ -111,7 +111,14 @@ def run_search(  # noqa: PLR0913 - the one public door; all but the first three 
         place as folder,
         trial_runner(judge, metrics, workers=workers, time_limit_s=time_limit_s) as runner,
     ):
-        loop = SearchLoop(made, decoder, runner, folder.journal if folder else None, demands)
+        loop = SearchLoop(
+            made,
+            decoder,
+            runner,
+            folder.journal if folder else None,
+            demands,
+            tells_seconds=limit.seconds is not None,
+        )
         loop.take_known(known_ones)
         with checking("The folder holds another search"):
             loop.replay()

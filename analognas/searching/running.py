@@ -159,6 +159,7 @@ def _search(run: RunDirectory, setup: SearchSetup, progress: Progress | None) ->
             journal=run.journal,
             demands=setup.demands,
             follow=follow,
+            tells_seconds=setup.config.limit.seconds is not None,
         )
         with checking(f"{run.journal.path} does not belong to this run"):
             loop.replay()

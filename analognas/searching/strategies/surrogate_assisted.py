@@ -3,9 +3,9 @@
 Meant for evaluations that cost seconds to minutes, trainings above all. Everything that was
 evaluated teaches a model (see `outlook.py`); of a pool of changed and random networks those are
 proposed whose expected gain of hypervolume is largest, divided by the square root of the expected
-seconds of evaluation where those are known. The members of a batch are chosen one after the other,
-each as if those before had come out as predicted: they do not crowd. Metrics that cost nothing to
-know (energy, cores) are not modelled.
+seconds of evaluation where those are told, which is where the budget is time. The members of a
+batch are chosen one after the other, each as if those before had come out as predicted: they do not
+crowd. Metrics that cost nothing to know (energy, cores) are not modelled.
 
 A feature that has the name of an objective, the prediction of a fitted surrogate, is taken as a
 first guess of it: the model then learns what it misses.

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import math
 import os
 import random
 import signal
@@ -311,6 +312,17 @@ def test_a_budget_of_time_counts_what_the_evaluator_charges() -> None:
     outcome = search(Named(**everyone), budget="1m")
     assert len(outcome.evaluations) == 8  # the ninth would end after 63 s
     assert outcome.seconds == 56.0
+
+
+def test_what_evaluations_take_changes_nothing_unless_the_budget_is_time() -> None:
+    def found(power: int, budget: int | Budget) -> list[str]:
+        judge = Named(**{f"w{w}": charging(float(w) ** power) for w in (8, 16, 32, 64, 128)})
+        outcome = search(judge, strategy="surrogate-assisted", budget=budget)
+        return [one.key for one in outcome.evaluations]
+
+    assert found(2, 16) == found(0, 16)
+    timed = Budget(evaluations=16, seconds=math.inf)
+    assert found(2, timed) != found(0, timed)
 
 
 def test_a_budget_that_ends_before_the_first_evaluation_says_so() -> None:
