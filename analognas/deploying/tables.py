@@ -55,7 +55,7 @@ def column_table(tiles: Sequence[PlacedTile]) -> Table:
     for one in tiles:
         block = one.tile.block
         bias = None if one.twin.bias is None else one.twin.bias.tolist()
-        starts = one.twin._begins_columns(block)
+        starts = one.twin.begins_columns(block)
         for column, scale in enumerate(one.tile.column_scale.tolist()):
             output = block.column_start + column
             added = 0.0 if bias is None or not starts else bias[output]

@@ -8,51 +8,25 @@ a share of the batch for each.
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from analognas.simulator.bound_management import multiply_within_bound
 from analognas.simulator.hardware import Hardware
-from analognas.simulator.input_encoding import normalise, vector_scale
-from analognas.simulator.kernels import Columns, linear, quantize
 from analognas.simulator.layers.known_kinds import base_kind
+from analognas.simulator.layers.layer_readings import FactorAndShift, LayerReadings
 from analognas.simulator.layers.noisy_forward import noisy_forward
 from analognas.simulator.layers.products import PRODUCTS
+from analognas.simulator.layers.programmed_forward import programmed_forward
 from analognas.simulator.mapping import TileBlock, layer_shape, tile_blocks
-from analognas.simulator.mvm import (
-    Drive,
-    Multiply,
-    TileReading,
-    column_numbers,
-    half_steps,
-    is_plain,
-    needs_vectors,
-    read_tile,
-    read_tile_in_passes,
-)
 from analognas.simulator.programming import ProgrammingMethod
-from analognas.simulator.streams import NoiseStream
 from analognas.simulator.tile import STATISTICAL, CrossbarTile, Draws, Places
 from analognas.simulator.training import LayerTraining
 
 RANGE_IN_STANDARD_DEVIATIONS = 3.0
 SMALLEST_RANGE = 1e-6
-
-
-# Per channel, `(C,)`, or of K chips `(K, C)`.
-FactorAndShift = tuple[Tensor, Tensor]
-
-
-@dataclass(frozen=True)
-class Normed:
-    """Readings that compute a batch norm along."""
-
-    norm: FactorAndShift
-    readings: list[tuple[TileBlock, TileReading]]
 
 
 class AnalogLayer(nn.Module):
@@ -100,12 +74,7 @@ class AnalogLayer(nn.Module):
         self.active: Places | None = 0
         self.norm_after: FactorAndShift | None = None  # of a batch norm that is computed along
         self._batches_seen = 0
-        self._moment = (0, 0.0)  # seed and age of the present reads
-        # Noise and what else a read needs, by place in `chips`.
-        self._streams: dict[int | None, NoiseStream] = {}
-        self._readings: dict[int | tuple[int, int], list[tuple[TileBlock, TileReading]]] = {}
-        self._normed: dict[int | tuple[int, int], Normed] = {}
-        self._numbers: dict[CrossbarTile, Tensor] = {}
+        self.readings = LayerReadings(self, 0, 0.0)
 
     @property
     def has_range(self) -> bool:
@@ -132,7 +101,7 @@ class AnalogLayer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.chips and self.active is not None:
-            return self._read(x, self.active)
+            return programmed_forward(self, x, self.active)
         parts = self.training_parts
         if parts is None:
             output: Tensor = self.digital(x)
@@ -224,84 +193,13 @@ class AnalogLayer(nn.Module):
     def set_chip_ranges(self, ranges: Tensor) -> None:
         """Give every chip an input range of its own, `(K,)`."""
         self.chip_ranges.copy_(ranges)
-        self._readings, self._numbers = {}, {}
+        self.readings.forget_columns()
 
     def start_reads(self, root: int, t_s: float) -> None:
         """Begin the noise of the reads at `t_s` anew."""
-        self._moment = (root, t_s)
-        self._streams = {}
-        self._readings, self._numbers = {}, {}
+        self.readings = LayerReadings(self, root, t_s)
 
-    def _stream(self, places: Places) -> NoiseStream:
-        """Noise of the reads: a stream per chip, and another one for all reads of several."""
-        key = places if isinstance(places, int) else None
-        if key not in self._streams:
-            root, t_s = self._moment
-            whose = "several" if key is None else self.chips[key]
-            path = (self.name, whose, "read", repr(t_s))
-            self._streams[key] = NoiseStream(root, *path, device=self.weight.device)
-        return self._streams[key]
-
-    def _readings_on(self, places: Places) -> list[tuple[TileBlock, TileReading]]:
-        key = places if isinstance(places, int) else (places.start, places.stop)
-        if key not in self._readings:
-            readings = [
-                (tile.block, tile.reading(places, self._columns(tile, places)))
-                for tile in self.crossbar_tiles()
-            ]
-            if self.reads_groups_apart and all(reading.is_bare for _, reading in readings):
-                readings = [_side_by_side(readings)]
-            self._readings[key] = readings
-            self._normed.pop(key, None)
-        norm = self.norm_after
-        if norm is None:
-            return self._readings[key]
-        before = self._normed.get(key)
-        if before is None or not all(map(torch.equal, before.norm, norm)):
-            readings = [
-                (block, replace(reading, columns=self._with_norm(reading.columns, block, norm)))
-                for block, reading in self._readings[key]
-            ]
-            before = self._normed[key] = Normed(norm, readings)
-        return before.readings
-
-    def _with_norm(self, columns: Columns, block: TileBlock, norm: FactorAndShift) -> Columns:
-        """Columns that compute the batch norm after them, too."""
-        factor, shift = (
-            (part.unsqueeze(-2) if part.dim() == 2 else part)[
-                ..., block.column_start : block.column_stop
-            ]
-            for part in norm
-        )
-        offset = columns.offset * factor
-        if self._begins_columns(block):
-            offset = offset + shift
-        return columns.changed(scale=columns.scale * factor, offset=offset)
-
-    def _columns(self, tile: CrossbarTile, places: Places) -> Columns:
-        if tile not in self._numbers:
-            self._numbers[tile] = self._numbers_of_all(tile)
-        numbers = self._numbers[tile][places]
-        return Columns(numbers if numbers.dim() == 2 else numbers.transpose(0, 1)[:, :, None])
-
-    def _numbers_of_all(self, tile: CrossbarTile) -> Tensor:
-        """Numbers of the columns on every chip, `(K, 5, C)`."""
-        every = slice(None)
-        scale = tile.digital_scale(every)
-        if self.hardware.input_stage.scaling == "static":
-            scale = scale * self.chip_ranges[:, None]
-        columns = column_numbers(
-            self.hardware,
-            scale=scale,
-            noise=self.hardware.converters.output_noise,
-            read_noise=self.hardware.weight_read_noise,
-        )
-        offset = tile.digital_offset * scale / tile.digital_gain
-        if self.bias is not None and self._begins_columns(tile.block):
-            offset += self.bias.detach()[tile.block.column_start : tile.block.column_stop]
-        return columns.changed(offset=offset).numbers.transpose(0, 1).contiguous()
-
-    def _begins_columns(self, block: TileBlock) -> bool:
+    def begins_columns(self, block: TileBlock) -> bool:
         """Whether a block is the first row part of its columns."""
         group_rows = self.product.rows // self.product.groups
         return block.row_start % group_rows == 0
@@ -321,119 +219,13 @@ class AnalogLayer(nn.Module):
                     "Did the training diverge?"
                 )
 
-    # ----------------------------------------------------------------- reading
-
-    @torch.no_grad()
-    def _read(self, x: Tensor, places: Places) -> Tensor:
-        if needs_vectors(self.hardware):
-            return self._read_vectors_on(x, places)
-        full_scale = self.chip_ranges[places]
-        chips = len(full_scale) if full_scale.dim() else None  # None: one, without a dimension
-        if chips is not None:
-            x = torch.unflatten(x, 0, (chips, -1))
-            full_scale = full_scale.view(chips, *[1] * (x.dim() - 1))
-        codes = half_steps(self.hardware.converters.dac_bits)
-        plain = is_plain(self.hardware)
-        if plain and codes is not None:
-            drive = quantize(x, full_scale=full_scale, half_steps=codes)
-        else:
-            drive = x / full_scale
-        if chips is not None:
-            drive = drive.flatten(0, 1)
-        arranged = self.product.arrange(drive)
-        operand = arranged if chips is None else self.product.by_chip(arranged, chips)
-        shared = Drive(operand)
-        columns: list[Tensor] = []  # parts of the output, each the sum over its row parts
-        hardware, stream = self.hardware, self._stream(places)
-        for block, reading in self._readings_on(places):
-            multiply = self._multiply_block(block)
-            begins = self._begins_columns(block)
-            into = None if begins else columns[-1]
-            if plain:
-                y = read_tile(multiply, shared, reading, hardware, stream, into=into)
-            else:
-                y = read_tile_in_passes(multiply, operand, reading, hardware, stream, into=into)
-            if begins:
-                columns.append(y)
-        rows = columns[0] if len(columns) == 1 else torch.cat(columns, dim=-1)
-        return self.product.output(rows, arranged)
-
-    def _multiply_block(self, block: TileBlock) -> Multiply:
-        product = self.product
-
-        def multiply(drive: Tensor, weight: Tensor) -> Tensor:
-            if self.reads_groups_apart and weight.shape[-2] < block.columns:
-                # The sum of the drives: each column has that of its own group.
-                weight = weight.expand(*weight.shape[:-2], block.columns, -1)
-            if weight.dim() == 3:
-                return product.multiply_chips(drive, weight, block)
-            if self.reads_groups_apart:
-                y = product.multiply_groups(drive, weight, block)
-            else:
-                y = product.multiply(drive, product.kernel(weight, block), block)
-            return product.columns_last(y)
-
-        return multiply
-
-    def _read_vectors_on(self, x: Tensor, places: Places) -> Tensor:
-        """Chip by chip: how often a vector is repeated differs between them."""
-        if isinstance(places, int):
-            return self._read_vectors(x, places)
-        several = range(places.start, places.stop)
-        shares = torch.unflatten(x, 0, (len(several), -1))
-        outputs = [self._read_vectors(x, chip) for chip, x in zip(several, shares, strict=True)]
-        return torch.cat(outputs)
-
-    def _read_vectors(self, x: Tensor, chip: int) -> Tensor:
-        """Read with a scale of its own for every input vector, which takes unfolded windows."""
-        stage, converters = self.hardware.input_stage, self.hardware.converters
-        arranged = self.product.arrange(x)
-        vectors = self.product.vectors(arranged).reshape(-1, self.product.rows)
-        state = self.chip_ranges[chip]
-        if stage.scaling == "average_abs_max":
-            state = self.running_scale[chip]
-        scale = vector_scale(vectors, stage, state)
-        if stage.scaling == "average_abs_max":
-            self.running_scale[chip] = scale[-1, 0]
-        drive = normalise(vectors, scale)
-        columns: list[Tensor] = []
-        for block, reading in self._readings_on(chip):
-            numbers = reading.columns
-            per_unit = numbers.gain
-            unit = numbers.changed(scale=1 / per_unit, offset=0.0)
-            bare = replace(reading, columns=unit)
-
-            def read(drive: Tensor, reading: TileReading = bare) -> Tensor:
-                return read_tile_in_passes(
-                    linear, drive, reading, self.hardware, self._stream(chip)
-                )
-
-            part = drive[:, block.row_start : block.row_stop]
-            if stage.bound_management == "iterative":
-                y = multiply_within_bound(
-                    read,
-                    part,
-                    output_bound=converters.output_bound,
-                    dac_bits=converters.dac_bits,
-                ).y
-            else:
-                y = read(part)
-            y = y * (numbers.scale * per_unit)
-            y = (y * scale if stage.scaling != "static" else y) + numbers.offset
-            if self._begins_columns(block):
-                columns.append(y)
-            else:
-                columns[-1].add_(y)
-        rows = columns[0] if len(columns) == 1 else torch.cat(columns, dim=1)
-        return self.product.output(rows, arranged)
-
     # ------------------------------------------------------------------- state
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "AnalogLayer":
         """Move or convert the layer, its chips included."""
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         if self.chips:
-            self.start_reads(*self._moment)
+            self.start_reads(self.readings.root, self.readings.t_s)
         return self
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
@@ -441,23 +233,6 @@ class AnalogLayer(nn.Module):
             if prefix + name in state_dict:
                 self.register_buffer(name, torch.empty_like(state_dict[prefix + name]))
         super()._load_from_state_dict(state_dict, prefix, *args)
-
-
-def _side_by_side(
-    readings: list[tuple[TileBlock, TileReading]],
-) -> tuple[TileBlock, TileReading]:
-    """Tiles whose columns follow each other, read as one; on one chip or several."""
-    blocks = [block for block, _ in readings]
-    block = TileBlock(
-        blocks[0].row_start,
-        blocks[-1].row_stop,
-        blocks[0].column_start,
-        blocks[-1].column_stop,
-        sum(block.weights for block in blocks),
-    )
-    weight = torch.cat([reading.weight for _, reading in readings], dim=-2)
-    numbers = torch.cat([reading.columns.numbers for _, reading in readings], dim=-1)
-    return block, TileReading(weight, Columns(numbers), None)
 
 
 def dense_block(matrix: Tensor, block: TileBlock, groups: int) -> Tensor:

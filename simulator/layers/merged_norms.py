@@ -15,9 +15,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from analognas.simulator.layers.analog_layer import AnalogLayer, FactorAndShift
+from analognas.simulator.layers.analog_layer import AnalogLayer
 from analognas.simulator.layers.chip_norms import batch_norms, computed_by, factor_and_shift
 from analognas.simulator.layers.folding import Inputs, digital_weights
+from analognas.simulator.layers.layer_readings import FactorAndShift
 
 CHANNEL_DIM = 1  # of what a batch norm gets
 TOLERANCE = 1e-4  # of the largest magnitude: the two ways are rounded differently
