@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from analognas.cli.options import Device, Settings, Words
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
 analyze_app = typer.Typer(no_args_is_help=True)
 
 HARDWARE_HELP = "Analog hardware: a preset (hermes, standard_aimc ...) or a TOML file."
-SET_HELP = "Hardware setting key=value, such as converters.adc_bits=6; may be repeated."
 TIMES_HELP = "Times after programming: 1s,1h,1d,1y (default: five from 1 s to 1 year)."
 OUT_HELP = "Also write the tables as a page (.md)."
 FIGURES_HELP = "Also write the pictures as PNG files into this folder."
@@ -30,7 +31,7 @@ def analyze() -> None:
 @analyze_app.command()
 def tile(
     hardware: Annotated[str | None, typer.Option(help=HARDWARE_HELP)] = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", help=SET_HELP)] = None,
+    set_: Settings = None,
     times: Annotated[str | None, typer.Option(help=TIMES_HELP)] = None,
     rows: Annotated[
         int | None, typer.Option(min=1, help="Inputs of the matrix (default: those of a tile).")
@@ -99,7 +100,7 @@ def network(
     hardware: Annotated[
         str | None, typer.Option(help=f"{HARDWARE_HELP} Default: that of the training.")
     ] = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", help=SET_HELP)] = None,
+    set_: Settings = None,
     times: Annotated[str | None, typer.Option(help=TIMES_HELP)] = None,
     chips: Annotated[int, typer.Option(min=1, help="Simulated chips.")] = 5,
     inputs: Annotated[int, typer.Option(min=1, help="Inputs of the data that are used.")] = 200,
@@ -110,8 +111,8 @@ def network(
     data: Annotated[
         Path | None, typer.Option(help="The data, a folder or an archive (default: the run's).")
     ] = None,
-    words: Annotated[str | None, typer.Option(help="Keywords in --data: yes,no,zoom in")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    words: Words = None,
+    device: Device = "auto",
     out: Annotated[Path | None, typer.Option(help=OUT_HELP)] = None,
     figures: Annotated[Path | None, typer.Option(help=FIGURES_HELP)] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

@@ -5,7 +5,16 @@ from typing import Annotated
 
 import typer
 
-from analognas.cli.subject_options import Chip, Data, Network, Split, Surrogate, TaskName, Words
+from analognas.cli.options import (
+    ChipOfNetwork,
+    DataOfNetwork,
+    Device,
+    Network,
+    Split,
+    Surrogate,
+    TaskOfNetwork,
+    Words,
+)
 
 PICK_HELP = "In a run: accuracy, knee (default), energy, a baseline, or a key."
 
@@ -16,11 +25,11 @@ def ask(
         list[str] | None, typer.Argument(help='Questions, such as "adc bits 5, drift x2".')
     ] = None,
     pick: Annotated[str | None, typer.Option(help=PICK_HELP)] = None,
-    task: TaskName = None,
-    data: Data = None,
+    task: TaskOfNetwork = None,
+    data: DataOfNetwork = None,
     words: Words = None,
     split: Split = None,
-    chip: Chip = None,
+    chip: ChipOfNetwork = None,
     hardware: Annotated[
         str | None, typer.Option(help="The hardware that is changed: a preset or a TOML file.")
     ] = None,
@@ -43,7 +52,7 @@ def ask(
         typer.Option(min=1, help="Of the training that --simulate needs without weights."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of that training.")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: Device = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Ask what the accuracy would be on other hardware: predicted at once, with a band.

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from analognas.cli.options import AsJson
+
 if TYPE_CHECKING:
     from analognas.simulator.chip import ChipSpec, Entry
 
@@ -38,7 +40,7 @@ def chips() -> None:
 
 @chips_app.command(LIST)
 def list_chips(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List the chips that networks can be placed on."""
     from analognas.cli.output import show_table
@@ -63,7 +65,7 @@ def show_chip(
     name: Annotated[
         str, typer.Argument(help="A known chip, or the path of your own chip file (TOML).")
     ],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show peak figures of every read mode, and the data sheet with the source of every figure."""
     from analognas.cli.output import show_json, show_table

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from analognas.cli.options import Device, Settings, Words
+
 
 def deploy(
     model: Annotated[
@@ -80,17 +82,14 @@ def deploy(
         str | None,
         typer.Option(help="Analog hardware: a preset or TOML file (default: the chip's)."),
     ] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Hardware setting key=value; may be repeated."),
-    ] = None,
+    set_: Settings = None,
     part: Annotated[str, typer.Option(help="Of a run's data: test or validation.")] = "test",
     data: Annotated[
         Path | None, typer.Option(help="The data, a folder or an archive (default: the run's).")
     ] = None,
-    words: Annotated[str | None, typer.Option(help="Keywords in --data: yes,no,zoom in")] = None,
+    words: Words = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the chips.")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: Device = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Put a network on chips: place, program, age, compensate, measure.

@@ -5,18 +5,20 @@ from typing import Annotated
 
 import typer
 
+from analognas.cli.options import Device, Settings, Split, Task, Words
+
 
 def evaluate(
     architecture: Annotated[
         str, typer.Argument(help="An architecture.json, or a named network such as ds-cnn.")
     ],
-    task: Annotated[str, typer.Option(help="What for: kws, digits, imu, cifar10, vww.")] = "kws",
+    task: Task = "kws",
     data: Annotated[
         Path | None,
         typer.Option(help="The data, folder or archive; see `analognas tasks NAME`."),
     ] = None,
-    words: Annotated[str | None, typer.Option(help="Keywords in --data: yes,no,zoom in")] = None,
-    split: Annotated[str | None, typer.Option(help="How the data are cut; see `tasks`.")] = None,
+    words: Words = None,
+    split: Split = None,
     part: Annotated[
         str, typer.Option(help="validation (to choose by) or test (to report).")
     ] = "validation",
@@ -28,10 +30,7 @@ def evaluate(
             "file. Default: that of the chip."
         ),
     ] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Hardware setting key=value; may be repeated."),
-    ] = None,
+    set_: Settings = None,
     chips: Annotated[int, typer.Option(min=1, help="Simulated chips.")] = 25,
     chip_batch: Annotated[
         int | None,
@@ -41,7 +40,7 @@ def evaluate(
         int | None, typer.Option(min=1, help="Epochs of training (default: full schedule).")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of training and of the chips.")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: Device = "auto",
     out: Annotated[
         Path | None, typer.Option(help="Write the network's bundle into this new folder.")
     ] = None,

@@ -5,7 +5,17 @@ from typing import Annotated
 
 import typer
 
-from analognas.cli.subject_options import Chip, Data, Network, Split, Surrogate, TaskName, Words
+from analognas.cli.options import (
+    ChipOfNetwork,
+    DataOfNetwork,
+    Device,
+    Network,
+    Settings,
+    Split,
+    Surrogate,
+    TaskOfNetwork,
+    Words,
+)
 
 
 def explain(
@@ -14,18 +24,15 @@ def explain(
         str | None,
         typer.Option(help="In a run: accuracy, knee (default), energy, a key; all trained: all."),
     ] = None,
-    task: TaskName = None,
-    data: Data = None,
+    task: TaskOfNetwork = None,
+    data: DataOfNetwork = None,
     words: Words = None,
     split: Split = None,
-    chip: Chip = None,
+    chip: ChipOfNetwork = None,
     hardware: Annotated[
         str | None, typer.Option(help="Analog hardware: a preset or a TOML file.")
     ] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Hardware setting key=value; may be repeated."),
-    ] = None,
+    set_: Settings = None,
     surrogate: Surrogate = None,
     labels: Annotated[
         str | None,
@@ -42,7 +49,7 @@ def explain(
         int | None, typer.Option(min=1, help="Of each training (default: as for labels).")
     ] = None,
     chips: Annotated[int, typer.Option(min=1, help="Simulated chips of each training.")] = 8,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: Device = "auto",
     out: Annotated[
         Path | None,
         typer.Option(help="Folder for explain.md, .png and .json, and for finished trainings."),

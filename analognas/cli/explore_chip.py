@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from analognas.cli.options import Device, Words
+
 
 def explore_chip(
     networks: Annotated[
@@ -55,9 +57,9 @@ def explore_chip(
         Path | None,
         typer.Option(help="The data, folder or archive; see `analognas tasks NAME`."),
     ] = None,
-    words: Annotated[str | None, typer.Option(help="Keywords in --data: yes,no,zoom in")] = None,
+    words: Words = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of training and chips.")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: Device = "auto",
     out: Annotated[
         Path | None,
         typer.Option(help="Folder for table, JSON and picture; a stopped sweep goes on there."),

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from analognas.cli.options import Device, Settings, Split, Words, Workers
+
 if TYPE_CHECKING:
     from analognas.labelling import LabelFolder, RunSummary
 
@@ -17,8 +19,8 @@ def label(
     data: Annotated[
         Path | None, typer.Option(help="The data, folder or archive; see `analognas tasks NAME`.")
     ] = None,
-    words: Annotated[str | None, typer.Option(help="Keywords in --data, comma-separated.")] = None,
-    split: Annotated[str | None, typer.Option(help="How the data are cut; see `tasks`.")] = None,
+    words: Words = None,
+    split: Split = None,
     space: Annotated[str, typer.Option(help="Search space to sample from.")] = "tinyml",
     networks: Annotated[int, typer.Option(help="How many different networks.")] = 120,
     replicated: Annotated[
@@ -39,12 +41,9 @@ def label(
     hardware: Annotated[
         str | None, typer.Option(help="Analog hardware: a preset's name or a TOML file.")
     ] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Hardware setting key=value; may be repeated."),
-    ] = None,
-    workers: Annotated[int, typer.Option(help="Parallel processes, one thread each.", min=1)] = 2,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    set_: Settings = None,
+    workers: Workers = 2,
+    device: Device = "auto",
     keep_all_weights: Annotated[
         bool, typer.Option("--keep-all-weights", help="Keep weights of every seed, not of one.")
     ] = False,

@@ -5,10 +5,12 @@ from typing import Annotated
 
 import typer
 
+from analognas.cli.options import AsJson
+
 
 def resume(
     run: Annotated[Path, typer.Argument(help="Folder of the run.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Go on with an interrupted search; it ends as if it had never stopped."""
     from analognas.cli.output import progress

@@ -9,18 +9,20 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from analognas.cli.options import AsJson, Settings, Task, Words
+
 if TYPE_CHECKING:
     from analognas.deployment.bundle import Bundle
     from analognas.searching import SearchConfig, SearchResult
 
 
 def search(
-    task: Annotated[str, typer.Option(help="What for: kws, digits, imu, cifar10, vww.")],
+    task: Task,
     data: Annotated[
         Path | None,
         typer.Option(help="The data, folder or archive; see `analognas tasks NAME`."),
     ] = None,
-    words: Annotated[str | None, typer.Option(help="Words to tell apart, yes,no,...")] = None,
+    words: Words = None,
     split: Annotated[
         str | None, typer.Option(help="How to split: recording, speaker:NAME.")
     ] = None,
@@ -33,10 +35,7 @@ def search(
             "file. Default: that of the chip."
         ),
     ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change the hardware; repeatable."),
-    ] = None,
+    settings: Settings = None,
     evaluator: Annotated[
         Literal["surrogate", "training"],
         typer.Option(
@@ -148,7 +147,7 @@ def search(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Search networks that stay accurate on an analog chip, then train and measure the best.
 

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from analognas.cli.options import AsJson
+
 if TYPE_CHECKING:
     from analognas.simulator import Hardware
     from analognas.surrogates import SurrogateEvaluation
@@ -122,7 +124,7 @@ def evaluate(
         Path | None,
         typer.Option(help="Where finished fits are kept; with the same one it goes on later."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Judge the surrogate on networks and hardware it has not seen.
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from analognas.cli.bench.findings import show_findings
+from analognas.cli.options import Device
 
 
 def simulator(
@@ -16,7 +17,7 @@ def simulator(
     out: Annotated[
         Path | None, typer.Option(help="Page to write (.md); a .json is put beside it.")
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: Device = "auto",
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads of torch (default: its own choice).")
     ] = None,

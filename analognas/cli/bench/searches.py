@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from analognas.cli.bench.findings import show_findings
+from analognas.cli.options import Split, Task, Words, Workers
 
 
 def labels(
@@ -17,7 +18,7 @@ def labels(
     data: Annotated[Path | None, typer.Option(help="Folder of the labels' recordings.")] = None,
     targets: Annotated[int, typer.Option(min=10, help="Networks that are labelled again.")] = 60,
     chips: Annotated[int, typer.Option(min=1, help="Simulated chips per training.")] = 8,
-    workers: Annotated[int, typer.Option(min=1, help="Parallel processes of one thread.")] = 1,
+    workers: Workers = 1,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the intervals.")] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -73,13 +74,13 @@ def search(
     evaluations: Annotated[
         int, typer.Option(min=2, help="Budget in a table, at most half of it.")
     ] = 60,
-    task: Annotated[str, typer.Option(help="kws, digits, imu, cifar10 or vww.")] = "kws",
+    task: Task = "kws",
     data: Annotated[
         Path | None,
         typer.Option(help="The data, folder or archive; see `analognas tasks NAME`."),
     ] = None,
-    words: Annotated[str | None, typer.Option(help="Keywords in --data: yes,no,zoom in")] = None,
-    split: Annotated[str | None, typer.Option(help="How the data are cut; see `tasks`.")] = None,
+    words: Words = None,
+    split: Split = None,
     seconds: Annotated[
         float, typer.Option(min=0.1, help="Recorded seconds of every search that trains.")
     ] = 600.0,
@@ -89,7 +90,7 @@ def search(
     finalists: Annotated[int, typer.Option(min=1, help="Networks trained again at the end.")] = 5,
     fresh_seeds: Annotated[int, typer.Option(min=1, help="Trainings of each of those.")] = 2,
     fresh_chips: Annotated[int, typer.Option(min=1, help="Simulated chips of those.")] = 25,
-    workers: Annotated[int, typer.Option(min=1, help="Parallel processes of one thread.")] = 2,
+    workers: Workers = 2,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Compare all search strategies, on tables of labels and end to end with trainings.

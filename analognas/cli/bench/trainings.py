@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from analognas.cli.bench.findings import show_findings
+from analognas.cli.options import Device, Split, Task, Words, Workers
 
 
 def networks(
@@ -13,13 +14,13 @@ def networks(
     folder: Annotated[
         Path, typer.Option(help="Folder for what is finished; the same command continues.")
     ],
-    task: Annotated[str, typer.Option(help="kws, digits, imu, cifar10 or vww.")] = "kws",
+    task: Task = "kws",
     data: Annotated[
         Path | None,
         typer.Option(help="The data, folder or archive; see `analognas tasks NAME`."),
     ] = None,
-    words: Annotated[str | None, typer.Option(help="Keywords in --data: yes,no,zoom in")] = None,
-    split: Annotated[str | None, typer.Option(help="How the data are cut; see `tasks`.")] = None,
+    words: Words = None,
+    split: Split = None,
     budget: Annotated[str, typer.Option(help="Candidates of each search, or minutes: 10m.")] = (
         "2000"
     ),
@@ -35,7 +36,7 @@ def networks(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Parallel trainings (default: one per core).")
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: Device = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Compare the search with random search, named networks and the widest network.
@@ -90,12 +91,12 @@ def analognets(
     data: Annotated[
         Path | None, typer.Option(help="Folder of keyword recordings (default: spoken digits).")
     ] = None,
-    words: Annotated[str | None, typer.Option(help="Keywords in --data: yes,no,zoom in")] = None,
-    split: Annotated[str | None, typer.Option(help="How the data are cut; see `tasks`.")] = None,
+    words: Words = None,
+    split: Split = None,
     epochs: Annotated[int, typer.Option(min=1, help="Epochs of each of the two stages.")] = 30,
     chips: Annotated[int, typer.Option(min=2, help="Simulated chips per training.")] = 10,
     seeds: Annotated[int, typer.Option(min=1, help="Trainings of every row.")] = 2,
-    workers: Annotated[int, typer.Option(min=1, help="Parallel processes of one thread.")] = 2,
+    workers: Workers = 2,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Train as AnalogNets do, part by part: noise, one ADC gain, no depthwise layers.
