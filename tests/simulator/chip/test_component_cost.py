@@ -327,8 +327,8 @@ def test_a_candidate_is_placed_and_costed_in_ten_milliseconds() -> None:
     layers = [LayerShape(f"l{i}", "conv2d", 28, 60, (3, 3), mvms=100) for i in range(20)]
 
     def duration_s() -> float:
-        start = time.perf_counter()
+        start = time.process_time()
         estimate_cost(place_layers(layers, chip), chip)
-        return time.perf_counter() - start
+        return time.process_time() - start
 
     assert min(duration_s() for _ in range(5)) < 0.010

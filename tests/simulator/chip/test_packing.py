@@ -106,6 +106,6 @@ def test_the_bound_sees_what_cannot_lie_side_by_side(
 
 def test_many_small_items_are_packed_quickly() -> None:
     items = [Item(9 * (1 + index % 7), 8 * (1 + index % 11)) for index in range(400)]
-    start = time.perf_counter()
+    start = time.process_time()
     assert pack(items, CoreSize(256, 256)) is not None
-    assert time.perf_counter() - start < 1.0
+    assert time.process_time() - start < 1.0

@@ -179,9 +179,9 @@ def test_two_hundred_layers_are_placed_on_64_cores_in_under_a_second() -> None:
     ]
     chip = load_chip("hermes")
     for replicate in (False, True):
-        start = time.perf_counter()
+        start = time.process_time()
         placement = place_layers(shapes, chip, packed=True, replicate=replicate)
-        assert time.perf_counter() - start < 1.0
+        assert time.process_time() - start < 1.0
         assert placement.used_cores <= 64
 
 
