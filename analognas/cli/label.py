@@ -140,7 +140,7 @@ def label(
         )
     with run as (folder, workshop):
         _tell_notices(folder)
-        with progress("labels, work in thousandths", total=1000) as bar:
+        with progress("labels", total=1000, percent=True) as bar:
             summary = run_jobs(folder, workshop, workers=workers, progress=bar.update)
         if not summary.complete:
             raise _failed(folder, summary)

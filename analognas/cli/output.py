@@ -14,6 +14,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    TaskProgressColumn,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -85,16 +86,17 @@ def say(text: str) -> None:
 
 
 @contextmanager
-def progress(description: str, total: int | None = None) -> Iterator[Bar]:
+def progress(description: str, total: int | None = None, *, percent: bool = False) -> Iterator[Bar]:
     """Show how far a piece of work is and how long it still takes.
 
-    On a terminal this is a bar, elsewhere one line about every ten seconds.
+    On a terminal this is a bar, elsewhere one line about every ten seconds. With `percent` pieces
+    are shares of the work, which nobody wants to see counted.
     """
     if messages.is_terminal:
         columns = (
             TextColumn("{task.description}", markup=False),
             BarColumn(),
-            MofNCompleteColumn(),
+            TaskProgressColumn() if percent else MofNCompleteColumn(),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
@@ -103,7 +105,7 @@ def progress(description: str, total: int | None = None) -> Iterator[Bar]:
         with Progress(*columns, console=messages) as display:
             yield _TerminalBar(display, description, total)
     else:
-        lines = _LogLines(description, total)
+        lines = _LogLines(description, total, percent=percent)
         yield lines
         lines.finish()
 
@@ -121,9 +123,10 @@ class _TerminalBar:
 
 
 class _LogLines:
-    def __init__(self, description: str, total: int | None) -> None:
+    def __init__(self, description: str, total: int | None, *, percent: bool) -> None:
         self._description = description
         self._total = total
+        self._percent = percent
         self._done = 0
         self._message = ""
         self._started = self._last_line = time.monotonic()
@@ -157,7 +160,10 @@ class _LogLines:
 
     def _write(self, timing: str) -> None:
         self._wrote = True
-        counts = f"{self._done}/{self._total}" if self._total else str(self._done)
+        if self._percent and self._total:
+            counts = f"{100 * self._done / self._total:.0f} %"
+        else:
+            counts = f"{self._done}/{self._total}" if self._total else str(self._done)
         say(", ".join(p for p in (f"{self._description}: {counts}", timing, self._message) if p))
 
 

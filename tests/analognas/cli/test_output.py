@@ -104,6 +104,15 @@ def test_a_resumed_run_does_not_count_earlier_work_in_its_speed(
     assert capsys.readouterr().err.splitlines()[0] == "labels: 60/100, 1:20 left"
 
 
+def test_shares_of_work_are_told_in_percent(
+    later: Callable[[float], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with progress("labels", total=1000, percent=True) as bar:
+        later(20.0)
+        bar.update(250, 1000, "4 of 16 labels")
+    assert capsys.readouterr().err.splitlines()[0] == "labels: 25 %, 1:00 left, 4 of 16 labels"
+
+
 def test_work_of_unknown_length_is_counted(
     later: Callable[[float], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
