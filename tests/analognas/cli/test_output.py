@@ -108,6 +108,7 @@ def test_shares_of_work_are_told_in_percent(
     later: Callable[[float], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with progress("labels", total=1000, percent=True) as bar:
+        bar.update(0, 1000)
         later(20.0)
         bar.update(250, 1000, "4 of 16 labels")
     assert capsys.readouterr().err.splitlines()[0] == "labels: 25 %, 1:00 left, 4 of 16 labels"
