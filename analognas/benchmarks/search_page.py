@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from analognas.benchmarks.search_methods import METHODS, OURS, START
-from analognas.benchmarks.search_table_jobs import PATIENCE
+from analognas.benchmarks.search_table_jobs import PATIENCE, PATIENCE_S
 from analognas.benchmarks.search_table_page import (
     table_facts,
     table_losses,
@@ -31,7 +31,8 @@ HOW_TABLES = (
     "A search proposes genotypes of the whole space; each stands for the labelled network nearest "
     "to it in standardised features, so a strategy meets a coarse version of its space, and many "
     "of its proposals are networks that it knows already (they cost nothing; a strategy that "
-    f"proposes nothing else is asked again, {PATIENCE} times a batch, and ends when that does not "
+    f"proposes nothing else is asked again, {PATIENCE} times a batch or for "
+    f"{PATIENCE_S:g} s of the processor, and ends when that does not "
     "help: its last value is held). The tables are small: orders of strategies on them need not "
     "hold on the whole space. A search looks up one training of every network and is charged its "
     "recorded seconds; which training comes first depends on the seed. An evaluation at a fidelity "
