@@ -7,6 +7,7 @@ import torch
 
 from analognas.simulator.convert import reprogram, set_time
 from analognas.simulator.layers import AnalogModel
+from analognas.simulator.programming import ProgrammingMethod
 
 
 def over_time(
@@ -15,6 +16,7 @@ def over_time(
     *,
     generator: torch.Generator,
     reprogram_every_s: float | None = None,
+    method: ProgrammingMethod | str = "statistical",
 ) -> Iterator[float]:
     """Age the chips through a grid of times; yields each time once the chips are there.
 
@@ -29,6 +31,7 @@ def over_time(
         generator: Advanced once per time, and once per programming.
         reprogram_every_s: Write the weights anew at every multiple of this time, which costs energy
             and endurance and takes the drift back to its start.
+        method: How they are written then; as in `program`.
 
     Raises:
         ValueError: The times decrease, or the interval is not positive.
@@ -46,7 +49,7 @@ def over_time(
         if reprogram_every_s is not None:
             cycles, age_s = divmod(t_s, reprogram_every_s)
             if cycles > programmed:
-                reprogram(analog, generator=generator)
+                reprogram(analog, generator=generator, method=method)
                 programmed = int(cycles)
         set_time(analog, t_s=age_s, generator=generator)
         yield t_s

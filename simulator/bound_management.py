@@ -38,32 +38,34 @@ def largest_reduction(dac_bits: int | None) -> int:
 
 
 def multiply_within_bound(
-    multiply: Callable[[Tensor], Tensor],
+    multiply: Callable[[Tensor], tuple[Tensor, Tensor]],
     drive: Tensor,
     *,
     output_bound: float,
     dac_bits: int | None,
 ) -> BoundedProduct:
-    """Multiply; where an output of a vector reaches the bound, halve its drive and repeat.
+    """Multiply; where a converter reaches its bound, halve the vector's drive and repeat.
 
     Only the vectors that clip are repeated, so that no vector depends on the others of its batch.
 
     Args:
-        multiply: Analog product with its converters: `(N, R)` drives to `(N, C)` outputs clipped to
-            the bound. Called with all vectors first, then with ever fewer.
+        multiply: Analog product with its converters: `(N, R)` drives to `(N, C)` outputs, and the
+            largest magnitude that any conversion of a vector gave, `(N,)`, clipped to the bound; of
+            several passes, that is not seen in their sum. Called with all vectors first, then with
+            ever fewer.
         drive: `(M, R)` normalised activations before the converter of the rows.
         output_bound: Of the columns' converters.
         dac_bits: Of the rows' converters: a drive far below their step carries nothing.
     """
-    y = multiply(drive)
+    y, peaks = multiply(drive)
     reduction = torch.ones(len(drive), dtype=y.dtype, device=y.device)
     at_bound = output_bound * AT_BOUND
-    clipped = (y.abs() >= at_bound).any(dim=-1).nonzero().squeeze(-1)
+    clipped = (peaks >= at_bound).nonzero().squeeze(-1)
     factor = 1
     while len(clipped) > 0 and factor < largest_reduction(dac_bits):
         factor *= 2
-        again = multiply(drive[clipped] / factor)
+        again, peaks = multiply(drive[clipped] / factor)
         y = y.index_copy(0, clipped, again * factor)
         reduction[clipped] = factor
-        clipped = clipped[(again.abs() >= at_bound).any(dim=-1)]
+        clipped = clipped[peaks >= at_bound]
     return BoundedProduct(y, reduction)

@@ -9,10 +9,12 @@ from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
+from analognas.simulator.input_encoding import spread_range
 from analognas.simulator.layers import AnalogLayer, AnalogModel, analog_layers
+from analognas.simulator.streams import spawn_generator
 
 SMALLEST_RANGE = 1e-6
-CACHED_VALUES = 1 << 20  # per layer; of more, every n-th is kept
+CACHED_VALUES = 1 << 20  # per layer and batch; of more, so many are drawn
 
 
 @dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
@@ -101,11 +103,18 @@ def _summary(x: Tensor, rule: RangeRule) -> Tensor:
     match rule.kind:
         case "quantile":
             magnitudes = x.abs().flatten()
-            return magnitudes[:: -(-magnitudes.numel() // CACHED_VALUES)]
+            if magnitudes.numel() <= CACHED_VALUES:
+                return magnitudes
+            # Drawn, not taken at even steps: those could meet the same features again and again.
+            draws = spawn_generator(0, "calibration", magnitudes.numel(), device=x.device)
+            places = torch.randint(
+                magnitudes.numel(), (CACHED_VALUES,), generator=draws, device=x.device
+            )
+            return magnitudes[places]
         case "moving_quantile":
             return _quantile(x.abs().flatten(), rule.quantile)
         case "moving_std":
-            return x.std() * rule.n_sigma
+            return spread_range(x, rule.n_sigma)
         case "max":
             return x.abs().amax()
 

@@ -72,7 +72,7 @@ class EffectiveWeight:
 
 
 def effective_weight(
-    g_plus_uS: Tensor, g_minus_uS: Tensor, config: CircuitIrDrop, *, g_max_uS: float
+    g_plus_uS: Tensor, g_minus_uS: Tensor, config: CircuitIrDrop, *, unit_uS: float
 ) -> EffectiveWeight:
     """Weights that a column with wire resistance and held cells realises.
 
@@ -83,7 +83,7 @@ def effective_weight(
         g_plus_uS: `(..., C, R)` cells that carry positive weights.
         g_minus_uS: `(..., C, R)` cells that carry negative weights.
         config: Its `idle` must be "held".
-        g_max_uS: Conductance of the weight 1.
+        unit_uS: Difference of the two cells that is the weight 1; see `pair_unit_uS`.
     """
     if config.idle != "held":
         raise ValueError(
@@ -95,8 +95,8 @@ def effective_weight(
     transfer = layout.spread(layout.transfer(layout.group(total_uS).sum(dim=-1)))
     leak_uS = (total_uS * transfer).sum(dim=-1)
     return EffectiveWeight(
-        weight=(g_plus_uS - g_minus_uS) * transfer / g_max_uS,
-        offset=leak_uS * (-config.offset_V / config.swing_V / g_max_uS),
+        weight=(g_plus_uS - g_minus_uS) * transfer / unit_uS,
+        offset=leak_uS * (-config.offset_V / config.swing_V / unit_uS),
     )
 
 
@@ -135,7 +135,7 @@ def pwm_product(
     drive: Tensor,
     config: CircuitIrDrop,
     *,
-    g_max_uS: float,
+    unit_uS: float,
 ) -> Tensor:
     """Charge of a read in units of the normalised product (|w| <= 1, |x| <= 1).
 
@@ -147,18 +147,18 @@ def pwm_product(
         g_minus_uS: `(C, R)` cells that carry negative weights.
         drive: `(M, R)` in [-1, 1].
         config: Wire, voltages and steps.
-        g_max_uS: Conductance of the weight 1.
+        unit_uS: Difference of the two cells that is the weight 1; see `pair_unit_uS`.
 
     Returns:
         `(M, C)`.
     """
     if config.idle == "held":
-        held = effective_weight(g_plus_uS, g_minus_uS, config, g_max_uS=g_max_uS)
+        held = effective_weight(g_plus_uS, g_minus_uS, config, unit_uS=unit_uS)
         return drive @ held.weight.T + held.offset
     charge = drive.new_zeros(drive.shape[0], g_plus_uS.shape[0])
     for current_uA in pwm_read_out(g_plus_uS, g_minus_uS, drive, config):
         charge += current_uA
-    return charge / (config.time_steps * config.swing_V * g_max_uS)
+    return charge / (config.time_steps * config.swing_V * unit_uS)
 
 
 @plain_dataclass(frozen=True)

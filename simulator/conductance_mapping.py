@@ -180,6 +180,12 @@ def from_conductances(g_uS: Tensor, device: Device, mapping: ConductanceMapping)
     return total
 
 
+def pair_unit_uS(device: Device, mapping: ConductanceMapping) -> float:
+    """Difference of the two cells that is the weight 1, where a weight is one pair."""
+    slope, _ = mapping.read_out
+    return slope / mapping.significances[0] * (device.g_max_uS - device.g_min_uS)
+
+
 def _fill_pairs(weight: Tensor, significances: tuple[float, ...]) -> Tensor:
     """Relative conductances `(D, C, R)` of several pairs, the least significant filled first."""
     relative = weight.new_empty((2 * len(significances), *weight.shape))

@@ -109,14 +109,24 @@ class Hardware:
                 "`circuit` must have one pair of cells per weight, but the mapping has "
                 f"{self.mapping.cells_per_weight} cells. Use the default mapping, or `ir_drop`."
             )
-        vectors_alone = stage.scaling != "static" or stage.bound_management != "none"
+        vectors_alone = (
+            stage.scaling != "static" or stage.bound_management != "none" or stage.is_random
+        )
         cut_off = self.circuit is not None and self.circuit.idle == "cut_off"
         if self.mapping.groups == "apart" and (vectors_alone or cut_off):
             raise ValueError(
                 '`mapping.groups = "apart"` must go with static input scaling, no bound management '
-                f"and no circuit of cut-off cells, but got scaling={stage.scaling!r}, "
-                f"bound_management={stage.bound_management!r} and circuit={self.circuit}. "
+                "nor noise or dither of the inputs, and no circuit of cut-off cells, but got "
+                f"scaling={stage.scaling!r}, bound_management={stage.bound_management!r}, "
+                f"noise={stage.noise}, stochastic_rounding={stage.stochastic_rounding} and "
+                f"circuit={self.circuit}. "
                 'Choose groups="together".'
+            )
+        if stage.bound_management != "none" and stage.encoding in ("split", "bit_serial"):
+            raise ValueError(
+                "`input_stage.bound_management` must go with drives that become smaller, but a "
+                f"pass of encoding={stage.encoding!r} drives its rows fully or not at all. Choose "
+                "another encoding, or manage no bounds."
             )
         if self.input_stage.bound_management != "none" and self.converters.adc_bits is None:
             raise ValueError(

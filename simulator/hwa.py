@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from analognas.simulator.adc_gain import adc_gain, set_adc_gain
-from analognas.simulator.devices import weight_spread
 from analognas.simulator.layers import AnalogLayer, AnalogModel, analog_layers
 from analognas.simulator.streams import NoiseStream, draw_root
 from analognas.simulator.training import CellNoise, HwaRecipe, LayerTraining, LearnedClip
+from analognas.simulator.weight_spread import weight_spread
 
 logger = logging.getLogger(__name__)
 
@@ -147,7 +147,9 @@ def _at_layer(
     weight = layer.weight
     table = None
     if isinstance(recipe.noise, CellNoise) and recipe.weight_noise > 0:
-        spread = weight_spread(layer.hardware.device, t_s=recipe.noise_time_s)
+        spread = weight_spread(
+            layer.hardware.device, layer.hardware.mapping, t_s=recipe.noise_time_s
+        )
         table = spread.to(device=weight.device, dtype=weight.dtype)
         if recipe.noise.relative_to is None:
             noise = replace(recipe.noise, relative_to=layer.hardware.mapping.scaling)

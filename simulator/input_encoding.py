@@ -35,8 +35,8 @@ class InputStage:
             code's low and high bits ("split") or every bit ("bit_serial") in passes of their own.
         split_low_bits: Bits of the low pass of "split".
         scaling: What a full drive stands for: the layer's calibrated input range ("static"),
-            `constant_scale`, the largest magnitude of each vector ("abs_max"), or its running mean
-            over vectors ("average_abs_max").
+            `constant_scale`, the largest magnitude of each vector among the rows of a tile
+            ("abs_max"), or the running mean over vectors of that of all rows ("average_abs_max").
         constant_scale: In units of the activation.
         average_decay: Share of a new vector in the running mean.
         bound_management: "iterative" repeats a vector whose outputs clip with half the drive.
@@ -53,6 +53,11 @@ class InputStage:
     constant_scale: Annotated[float, Gt(0)] = 1.0
     average_decay: Annotated[float, Gt(0), Le(1)] = 1e-3
     bound_management: Literal["none", "iterative"] = "none"
+
+    @property
+    def is_random(self) -> bool:
+        """Whether the converters of the rows err at random."""
+        return self.noise > 0 or self.stochastic_rounding
 
     @model_validator(mode="after")
     def _no_setting_is_idle(self) -> "InputStage":
@@ -98,6 +103,14 @@ class Passes:
 def sums_before_converter(stage: InputStage) -> bool:
     """Tell whether the passes are added as currents, so that each output is converted once."""
     return stage.encoding in ("one_pass", "separate_analog")
+
+
+def spread_range(x: Tensor, n_sigma: float) -> Tensor:
+    """Input range of `n_sigma` standard deviations; where `x` does not vary, its magnitude."""
+    if x.numel() == 1:
+        return x.abs().amax()
+    deviation = x.std()
+    return torch.where(deviation > 0, deviation * n_sigma, x.abs().amax())
 
 
 def vector_scale(x: Tensor, stage: InputStage, state: Tensor) -> Tensor:

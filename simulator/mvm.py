@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from analognas.simulator.circuit import pwm_product
+from analognas.simulator.conductance_mapping import pair_unit_uS
 from analognas.simulator.hardware import ConverterConfig, Hardware
 from analognas.simulator.input_encoding import Passes, disturb_drive_, encode, sums_before_converter
 from analognas.simulator.ir_drop import apply_ir_drop_, drop_profile
@@ -175,22 +176,62 @@ def read_tile_in_passes(
         stream: Noise of the reads.
         into: As in `read_tile`.
     """
-    stage, bits = hardware.input_stage, hardware.converters.dac_bits
-    passes: Passes = encode(x, bits=bits, stage=stage, generator=stream.generator)
-    drives = [Drive(disturb_drive_(d, stage, generator=stream.generator)) for d in passes.drives]
-    if sums_before_converter(stage):
-        parts = [
-            _currents(multiply, drive, reading, hardware, fuse=len(drives) == 1) for drive in drives
-        ]
-        return _convert(_added(parts), reading, hardware, stream, into=into)
+    drives, weights = _encoded(x, hardware, stream)
+    if weights is None:
+        currents = _sum_of_currents(multiply, drives, reading, hardware)
+        return _convert(currents, reading, hardware, stream, into=into)
     columns = reading.columns
-    for drive, weight in zip(drives, passes.weights, strict=True):
+    for drive, weight in zip(drives, weights, strict=True):
         weighted = replace(reading, columns=columns.changed(scale=columns.scale * weight))
         currents = _currents(multiply, drive, reading, hardware, fuse=True)
         into = _convert(currents, weighted, hardware, stream, into=into)
         columns = columns.changed(offset=0.0)
     assert into is not None
     return into
+
+
+def read_tile_with_peaks(
+    multiply: Multiply, x: Tensor, reading: TileReading, hardware: Hardware, stream: NoiseStream
+) -> tuple[Tensor, Tensor]:
+    """Like `read_tile_in_passes`; also the largest magnitude that a conversion of a vector gave.
+
+    Args:
+        multiply: The layer's product.
+        x: Normalised activations, before the DAC.
+        reading: The tile; its columns must have no offset.
+        hardware: All effects.
+        stream: Noise of the reads.
+
+    Returns:
+        Outputs `(M, C)` and peaks `(M,)`, both in units of the columns' scale.
+    """
+    drives, weights = _encoded(x, hardware, stream)
+    if weights is None:
+        currents = _sum_of_currents(multiply, drives, reading, hardware)
+        y = _convert(currents, reading, hardware, stream, into=None)
+        return y, y.abs().amax(dim=-1)
+    parts = [
+        _convert(
+            _currents(multiply, drive, reading, hardware, fuse=True),
+            reading,
+            hardware,
+            stream,
+            into=None,
+        )
+        for drive in drives
+    ]
+    total = torch.stack([part * weight for part, weight in zip(parts, weights, strict=True)])
+    return total.sum(dim=0), torch.stack(parts).abs().amax(dim=(0, -1))
+
+
+def _encoded(
+    x: Tensor, hardware: Hardware, stream: NoiseStream
+) -> tuple[list[Drive], tuple[float, ...] | None]:
+    """Drives of all passes, and their weights in the digital sum; None: they add as currents."""
+    stage, bits = hardware.input_stage, hardware.converters.dac_bits
+    passes: Passes = encode(x, bits=bits, stage=stage, generator=stream.generator)
+    drives = [Drive(disturb_drive_(d, stage, generator=stream.generator)) for d in passes.drives]
+    return drives, None if sums_before_converter(stage) else passes.weights
 
 
 @dataclass(frozen=True)
@@ -214,8 +255,8 @@ def _currents(
     weight, circuit, x = reading.weight, hardware.circuit, drive.x
     if reading.g_uS is not None and circuit is not None:
         plus, minus = reading.g_uS
-        g_max_uS = hardware.device.g_max_uS
-        product = pwm_product(plus, minus, x, circuit, g_max_uS=g_max_uS)
+        unit_uS = pair_unit_uS(hardware.device, hardware.mapping)
+        product = pwm_product(plus, minus, x, circuit, unit_uS=unit_uS)
     else:
         product = multiply(x, weight)
         if reading.wire_offset is not None:
@@ -250,8 +291,13 @@ def _currents(
     return _Currents(product, squared, ir_drop)
 
 
-def _added(parts: list[_Currents]) -> _Currents:
-    first, *others = parts
+def _sum_of_currents(
+    multiply: Multiply, drives: list[Drive], reading: TileReading, hardware: Hardware
+) -> _Currents:
+    """Currents of all passes, added before the converters."""
+    first, *others = (
+        _currents(multiply, drive, reading, hardware, fuse=len(drives) == 1) for drive in drives
+    )
     for part in others:
         first.product.add_(part.product)
         if first.squared is not None and part.squared is not None:

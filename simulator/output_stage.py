@@ -10,6 +10,7 @@ column-parallel converter.
 
 import math
 from dataclasses import dataclass as plain_dataclass
+from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated
 
 import torch
@@ -70,6 +71,10 @@ class ColumnVariation:
     output_noise: Tensor  # standard deviation, in units of the output
     adc_gain: Tensor  # 1 where there is no spread
     adc_offset: Tensor  # in units of the output
+
+    def stacked(self) -> Tensor:
+        """All of them, `(6, C)`."""
+        return torch.stack([getattr(self, each.name) for each in fields(self)])
 
 
 def draw_column_variation(

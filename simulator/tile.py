@@ -1,7 +1,7 @@
 """A crossbar tile on many simulated chips: programmed, aged, read."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -9,7 +9,11 @@ from torch import Tensor, nn
 
 from analognas.simulator.circuit import effective_weight
 from analognas.simulator.compensation.global_drift import ideal_magnitude, read_out_magnitude
-from analognas.simulator.conductance_mapping import from_conductances, to_conductances
+from analognas.simulator.conductance_mapping import (
+    from_conductances,
+    pair_unit_uS,
+    to_conductances,
+)
 from analognas.simulator.devices import draw_ageing, program_conductance, read_conductance
 from analognas.simulator.faults import apply_faults, draw_faults, draw_stuck_levels
 from analognas.simulator.hardware import Hardware
@@ -64,6 +68,7 @@ class CrossbarTile(nn.Module):
         digital_gain, digital_offset: `(K, C)`, fitted by a programming method; the offset is
             normalised and comes after the gain.
         fault_map, stuck_level: as `g_programmed_uS`, only where cells may be stuck.
+        variations: `(K, 6, C)` the fields of `ColumnVariation`, only with an output stage.
         wire_offset: `(K, C)`, constant part of the outputs, only with a circuit of held cells.
         g_uS: `(K, D, C, R)`, only with a circuit that cuts idle cells off.
     """
@@ -78,16 +83,28 @@ class CrossbarTile(nn.Module):
     digital_offset: Tensor
     fault_map: Tensor
     stuck_level: Tensor
+    variations: Tensor
     wire_offset: Tensor
     g_uS: Tensor
+    _place: Tensor
 
-    def __init__(self, block: TileBlock, hardware: Hardware, *, rows: int | None = None) -> None:
-        """Rows are those of `block`, or fewer if its columns are never driven by all of them."""
+    def __init__(
+        self, block: TileBlock, hardware: Hardware, *, like: Tensor, rows: int | None = None
+    ) -> None:
+        """Prepare an empty tile.
+
+        Args:
+            block: Its place in the layer's matrix.
+            hardware: Cells, converters, compensation.
+            like: The layer's weights, whose device and type the chips get.
+            rows: Fewer than those of `block` if its columns are never driven by all of them.
+        """
         super().__init__()
+        # Moves with the layer, so that loaded chips know where to.
+        self.register_buffer("_place", like.detach().new_empty(0), persistent=False)
         self.block = block
         self.rows = rows or block.rows
         self.hardware = hardware
-        self.variations: list[ColumnVariation] = []
         self.logs: list[ProgrammingLog] = []  # by chip, where pulses were simulated
 
     def program(
@@ -114,7 +131,7 @@ class CrossbarTile(nn.Module):
         scale = torch.where(largest > 0, largest, torch.ones_like(largest))
         normalised = target / scale[:, None]
         self.register_buffer("column_scale", scale)
-        self.make_chips(factory or draws)
+        self._make_chips(factory or draws)
         device = self.hardware.device
         g_target_uS = to_conductances(normalised, device, mapping)
         # One chip after another into place: the memory of all chips is needed once only.
@@ -159,7 +176,7 @@ class CrossbarTile(nn.Module):
             normalised,
             self.hardware,
             method,
-            variation=self.variations[index] if self.variations else None,
+            variation=self._variation(index),
             generator=generator,
         )
         self.g_programmed_uS[index] = written.g_uS
@@ -196,24 +213,18 @@ class CrossbarTile(nn.Module):
 
     def _variation(self, places: Places) -> ColumnVariation | None:
         """Errors of the columns, `(C,)` of one chip, `(K, 1, C)` of several."""
-        if not self.variations:
+        if self.hardware.output_stage == OutputStage():
             return None
-        if isinstance(places, int):
-            return self.variations[places]
-        chips = self.variations[places]
-        return ColumnVariation(
-            **{
-                each.name: torch.stack([getattr(chip, each.name) for chip in chips])[:, None]
-                for each in fields(ColumnVariation)
-            }
-        )
+        values = self.variations[places]
+        if values.dim() == 2:
+            return ColumnVariation(*values.unbind(0))
+        return ColumnVariation(*values[:, :, None].unbind(1))
 
-    def make_chips(self, factory: Draws) -> None:
+    def _make_chips(self, factory: Draws) -> None:
         """Draw what no programming changes: stuck cells and errors of the columns."""
         hardware, scale = self.hardware, self.column_scale
-        self.variations = []
         if hardware.output_stage != OutputStage():
-            self.variations = [
+            drawn = [
                 draw_column_variation(
                     self.block.columns,
                     hardware.output_stage,
@@ -223,6 +234,7 @@ class CrossbarTile(nn.Module):
                 )
                 for chip in factory.chips
             ]
+            self.register_buffer("variations", torch.stack([one.stacked() for one in drawn]))
         if hardware.faults.stuck > 0:
             shape = (hardware.mapping.cells_per_weight, self.block.columns, self.rows)
             maps, levels = [], []
@@ -246,7 +258,8 @@ class CrossbarTile(nn.Module):
         for index, chip in enumerate(draws.chips):
             g_uS = self._conductances(index, t_s, draws, chip)
             if circuit is not None and circuit.idle == "held":
-                wired = effective_weight(g_uS[0], g_uS[1], circuit, g_max_uS=device.g_max_uS)
+                unit_uS = pair_unit_uS(device, self.hardware.mapping)
+                wired = effective_weight(g_uS[0], g_uS[1], circuit, unit_uS=unit_uS)
                 self.weight[index], self.wire_offset[index] = wired.weight, wired.offset
                 continue
             self.weight[index] = from_conductances(g_uS, device, self.hardware.mapping)
@@ -291,8 +304,21 @@ class CrossbarTile(nn.Module):
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
         """Make room for what `program` has written."""
+        has_chips = prefix + "g_programmed_uS" in state_dict
+        needs_errors = self.hardware.output_stage != OutputStage()
+        if has_chips and needs_errors and prefix + "variations" not in state_dict:
+            raise ValueError(
+                f"A state with chips must hold the errors of their columns, but {prefix}variations "
+                "is missing: an older version has written it. Program the chips again."
+            )
         for name in CrossbarTile.__annotations__:
             stored = state_dict.get(prefix + name)
             if stored is not None:
-                self.register_buffer(name, torch.empty_like(stored))
+                self.register_buffer(name, room_for(stored, self._place))
         super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+def room_for(stored: Tensor, like: Tensor) -> Tensor:
+    """An empty tensor for a stored one, on the device of `like` and, if not whole, of its type."""
+    dtype = like.dtype if stored.is_floating_point() else stored.dtype
+    return torch.empty_like(stored, dtype=dtype, device=like.device)

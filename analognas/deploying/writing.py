@@ -76,7 +76,7 @@ def read_otherwise(analog: AnalogModel, hardware: Hardware, *, generator: torch.
         for tile in layer.crossbar_tiles():
             tile.hardware = hardware
     analog.hardware = hardware
-    analog.chip_statistics = {}
+    analog.set_chip_statistics({})
     draw_root(generator)  # the chips' making
     analog.remember_time(0.0, root=draw_root(generator))
     _begin(analog)

@@ -55,7 +55,7 @@ def recalibrate_batch_norm(analog: AnalogModel, batches: Iterable[Tensor]) -> No
                 Inputs((x,)).call(analog.network, moments.chips)
         for name, values in moments.statistics().items():
             collected.setdefault(name, []).append(values)
-    analog.chip_statistics = {name: torch.cat(values) for name, values in collected.items()}
+    analog.set_chip_statistics({name: torch.cat(values) for name, values in collected.items()})
 
 
 def _statistics_over(

@@ -14,7 +14,6 @@ from analognas.simulator.devices.pcm_drift_table import PcmDriftTable
 from analognas.simulator.devices.pcm_hermes import PcmHermes
 from analognas.simulator.devices.reram_cmo import ReramCmo
 from analognas.simulator.devices.reram_wan import ReramWan2022
-from analognas.simulator.devices.spread import weight_spread
 from analognas.simulator.devices.state_independent import StateIndependent
 
 AnyDevice = (
@@ -45,5 +44,4 @@ __all__ = [
     "draw_ageing",
     "program_conductance",
     "read_conductance",
-    "weight_spread",
 ]

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from analognas.simulator.hardware import Hardware
+from analognas.simulator.input_encoding import spread_range
 from analognas.simulator.layers.known_kinds import base_kind
 from analognas.simulator.layers.layer_readings import FactorAndShift, LayerReadings
 from analognas.simulator.layers.noisy_forward import noisy_forward
@@ -22,7 +23,7 @@ from analognas.simulator.layers.products import PRODUCTS
 from analognas.simulator.layers.programmed_forward import programmed_forward
 from analognas.simulator.mapping import TileBlock, layer_shape, tile_blocks
 from analognas.simulator.programming import ProgrammingMethod
-from analognas.simulator.tile import STATISTICAL, CrossbarTile, Draws, Places
+from analognas.simulator.tile import STATISTICAL, CrossbarTile, Draws, Places, room_for
 from analognas.simulator.training import LayerTraining
 
 RANGE_IN_STANDARD_DEVIATIONS = 3.0
@@ -66,7 +67,9 @@ class AnalogLayer(nn.Module):
             and all(block.rows % group_rows == 0 for block in blocks)
         )
         rows = group_rows if self.reads_groups_apart else None
-        self.tiles = nn.ModuleList([CrossbarTile(block, hardware, rows=rows) for block in blocks])
+        self.tiles = nn.ModuleList(
+            [CrossbarTile(block, hardware, like=self.weight, rows=rows) for block in blocks]
+        )
         self.training_parts: LayerTraining | None = None
         self.chips: tuple[int, ...] = ()
         # Which of `chips` compute: one, several on a batch `(K B, ...)`, chips varying slowest, or
@@ -128,7 +131,7 @@ class AnalogLayer(nn.Module):
     def _follow_inputs(self, x: Tensor, batches: int) -> None:
         """In the first batches the range is the mean of 3 standard deviations of the inputs."""
         if self._batches_seen < batches:
-            range_now = RANGE_IN_STANDARD_DEVIATIONS * x.std().clamp_min(SMALLEST_RANGE)
+            range_now = spread_range(x, RANGE_IN_STANDARD_DEVIATIONS).clamp_min(SMALLEST_RANGE)
             seen = self._batches_seen
             mean = range_now if seen == 0 else (self.input_range * seen + range_now) / (seen + 1)
             self.input_range.copy_(mean)
@@ -182,11 +185,9 @@ class AnalogLayer(nn.Module):
             tile.set_time(t_s, Draws(self.chips, root, f"{self.name}/{index}"))
         self.start_reads(root, t_s)
 
-    def restore(self, chips: Sequence[int], root: int, *, factory_root: int, t_s: float) -> None:
+    def restore(self, chips: Sequence[int], root: int, *, t_s: float) -> None:
         """Take up the chips whose buffers were loaded."""
         self.chips = tuple(chips)
-        for index, tile in enumerate(self.crossbar_tiles()):
-            tile.make_chips(Draws(chips, factory_root, f"{self.name}/{index}"))
         self.start_reads(root, t_s)
 
     @torch.no_grad()
@@ -231,7 +232,7 @@ class AnalogLayer(nn.Module):
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
         for name in ("chip_ranges", "running_scale"):
             if prefix + name in state_dict:
-                self.register_buffer(name, torch.empty_like(state_dict[prefix + name]))
+                self.register_buffer(name, room_for(state_dict[prefix + name], self.weight))
         super()._load_from_state_dict(state_dict, prefix, *args)
 
 

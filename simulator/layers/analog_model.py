@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,9 +16,11 @@ from analognas.simulator.layers.chip_norms import batch_norms, computed_by, norm
 from analognas.simulator.layers.folding import Folding, Inputs, NotFoldable
 from analognas.simulator.layers.merged_norms import NormsAfter, find_norms_after, merged
 from analognas.simulator.mapping import split_evenly
-from analognas.simulator.tile import Places
+from analognas.simulator.tile import Places, room_for
 
 logger = logging.getLogger(__name__)
+
+STATISTICS = "chip_statistics/"  # begins the names of the buffers that hold them
 
 
 class AnalogModel(nn.Module):
@@ -53,8 +55,6 @@ class AnalogModel(nn.Module):
         self.chips_at_once: bool | None = None  # None: on a GPU
         self._foldings: dict[Any, Folding | None] = {}  # by the form of the inputs
         self._norms_after: dict[Any, NormsAfter] = {}  # likewise
-        # Batch-norm statistics of each chip, (K, C) by name, where they were recalibrated.
-        self.chip_statistics: dict[str, Tensor] = {}
         self.register_load_state_dict_post_hook(  # type: ignore[no-untyped-call]
             _restore_chips
         )
@@ -153,11 +153,28 @@ class AnalogModel(nn.Module):
         device = next(self.parameters()).device
         self.chips = chips
         self._foldings, self._norms_after = {}, {}
-        self.chip_statistics = {}
+        self.set_chip_statistics({})
         self.register_buffer("chip_numbers", torch.tensor(chips, device=device))
         self.register_buffer("roots", torch.tensor([root, factory_root], device=device))
         self.register_buffer("t_s", torch.zeros((), dtype=torch.float64, device=device))
         self.register_buffer("hardware_code", self._code().to(device))
+
+    @property
+    def chip_statistics(self) -> dict[str, Tensor]:
+        """Batch-norm statistics of each chip, `(K, C)` by name, where they were recalibrated."""
+        return {
+            name.removeprefix(STATISTICS).replace("/", "."): values
+            for name, values in self.named_buffers(recurse=False)
+            if name.startswith(STATISTICS)
+        }
+
+    def set_chip_statistics(self, statistics: Mapping[str, Tensor]) -> None:
+        """Give every chip batch-norm statistics of its own; none takes the network's again."""
+        for name in list(self._buffers):
+            if name.startswith(STATISTICS):
+                del self._buffers[name]
+        for name, values in statistics.items():
+            self.register_buffer(STATISTICS + name.replace(".", "/"), values)
 
     def remember_time(self, t_s: float, *, root: int) -> None:
         """Note the age of the chips and the seed of their present noise."""
@@ -205,9 +222,19 @@ class AnalogModel(nn.Module):
                 "other hardware or other analog layers. Call `to_analog` with the hardware that "
                 "the chips were programmed for."
             )
+        weight = next(self.parameters())
         for name in AnalogModel.__annotations__:
             if prefix + name in state_dict:
-                self.register_buffer(name, torch.empty_like(state_dict[prefix + name]))
+                room = torch.empty_like(state_dict[prefix + name], device=weight.device)
+                self.register_buffer(name, room)
+        start = prefix + STATISTICS
+        self.set_chip_statistics(
+            {
+                name.removeprefix(start).replace("/", "."): room_for(values, weight)
+                for name, values in state_dict.items()
+                if name.startswith(start)
+            }
+        )
         super()._load_from_state_dict(state_dict, prefix, *args)
 
 
@@ -217,10 +244,10 @@ def _restore_chips(analog: nn.Module, _: object) -> None:
     if "chip_numbers" not in dict(analog.named_buffers(recurse=False)):
         return
     chips = tuple(int(number) for number in analog.chip_numbers)
-    root, factory_root = (int(seed) for seed in analog.roots)
     analog.chips = chips
+    analog._foldings, analog._norms_after = {}, {}
     for _, layer in analog_layers(analog):
-        layer.restore(chips, root, factory_root=factory_root, t_s=float(analog.t_s))
+        layer.restore(chips, int(analog.roots[0]), t_s=float(analog.t_s))
     analog.eval()
 
 

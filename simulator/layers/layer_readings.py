@@ -42,7 +42,7 @@ class LayerReadings:
         self.t_s = t_s
         self._layer = layer
         # By place among the layer's chips.
-        self._streams: dict[int | None, NoiseStream] = {}
+        self._streams: dict[int | tuple[int, int], NoiseStream] = {}
         self._bare: dict[int | tuple[int, int], BlockReadings] = {}
         self._normed: dict[int | tuple[int, int], _Normed] = {}
         self._numbers: dict[CrossbarTile, Tensor] = {}
@@ -52,12 +52,16 @@ class LayerReadings:
         self._bare, self._normed, self._numbers = {}, {}, {}
 
     def stream(self, places: Places) -> NoiseStream:
-        """Noise of the reads: a stream per chip, and another one for all reads of several."""
-        key = places if isinstance(places, int) else None
+        """Noise of the reads: a stream per chip, and other ones for chips read at once."""
+        key = places if isinstance(places, int) else (places.start, places.stop)
         if key not in self._streams:
             layer = self._layer
-            whose = "several" if key is None else layer.chips[key]
-            path = (layer.name, whose, "read", repr(self.t_s))
+            whose: tuple[str | int, ...]
+            if isinstance(places, int):
+                whose = (layer.chips[places],)
+            else:
+                whose = ("several", *layer.chips[places])
+            path = (layer.name, *whose, "read", repr(self.t_s))
             self._streams[key] = NoiseStream(self.root, *path, device=layer.weight.device)
         return self._streams[key]
 

@@ -78,7 +78,7 @@ def lstm_sequence(
     assert parts is not None
     matrix.keep_range_positive()
     noisy = parts.noisy_weight(matrix.weight)
-    clean = parts.clipped_weight(matrix.weight).detach()
+    clean = parts.clean_weight(matrix.weight).detach()
     full_scale = matrix.input_range.clone()
     converters = matrix.hardware.converters
     dac = half_steps(converters.dac_bits)

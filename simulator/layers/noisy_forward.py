@@ -34,8 +34,8 @@ class _Reading(TypedDict):
 def noisy_forward(layer: "AnalogLayer", x: Tensor, parts: LayerTraining) -> Tensor:
     """Output of the layer as it feels in training.
 
-    Grouped convolutions are read as one tile: the noise of the empty cells between their blocks is
-    not felt here.
+    Grouped convolutions are read as one tile, also where a group has more rows than one: the noise
+    of the empty cells between their blocks and the converters of further row parts are not felt.
     """
     if x.dim() == 1:
         return noisy_forward(layer, x[None], parts)[0]
@@ -74,12 +74,15 @@ def _product(layer: "AnalogLayer", x: Tensor, parts: LayerTraining) -> Tensor:
 
 def _full_scale(layer: "AnalogLayer", x: Tensor) -> Tensor:
     """Input that drives a row fully, differentiable where it is learned."""
-    if not layer.has_range:
+    stage = layer.hardware.input_stage
+    if stage.scaling == "constant":
+        return x.new_tensor(stage.constant_scale)
+    if stage.scaling != "static":
         # Scales that the chip takes per vector are one per batch here.
         return x.detach().abs().amax().clamp_min(SMALLEST_SCALE)
-    if not x.requires_grad:
-        # The network's own inputs: their gradient would cost a whole product, for a range that
-        # already follows the data.
+    if not layer.has_range or not x.requires_grad:
+        # Nothing saturates, or these are the network's own inputs: their gradient would cost a
+        # whole product, for a range that already follows the data.
         return layer.input_range.detach().clone()
     # A copy: in a layer that is used twice, the range moves before the gradient is taken.
     return layer.input_range.clone()
@@ -90,7 +93,7 @@ def _read_blocks(
 ) -> Tensor:
     product, hardware = layer.product, layer.hardware
     noisy = product.matrix(parts.noisy_weight(layer.weight))
-    clean = product.matrix(parts.clipped_weight(layer.weight).detach())
+    clean = product.matrix(parts.clean_weight(layer.weight).detach())
     bias = layer.bias if bias_at_adc(parts) else None
     arranged = product.arrange(x)
     adc = half_steps(hardware.converters.adc_bits)
@@ -188,13 +191,11 @@ def _read_per_sample(
     noise = layer.hardware.converters.output_noise * parts.output_noise
     noise *= math.sqrt(row_parts([tile.block for tile in layer.crossbar_tiles()]))
     bias = layer.bias if parts.output_scale is None else None
-    columns = training_columns(
-        layer.product.matrix(layer.weight.detach()),
-        input_range=full_scale,
-        noise=noise,
-        per_unit=1.0,
-        offset=bias,
-    )
+    reading: _Reading = {"input_range": full_scale, "noise": noise, "per_unit": 1.0}
+    clean = layer.product.matrix(parts.clean_weight(layer.weight).detach())
+    columns = training_columns(clean, **reading, offset=bias)
+    if layer.hardware.mapping.scaling == "layer":
+        columns = _one_scale_per_tile(columns, clean, reading, layer)
     y = layer.product.dense_output(y)
     return read_out_noisy(y, bias, columns, layer.product, None, parts.stream)
 

@@ -34,6 +34,7 @@ class Product(Protocol):
     columns: int
     groups: int
     column_dim: int  # dimension of an output that counts the columns
+    shares_inputs: bool  # whether an input takes part in several input vectors
 
     def matrix(self, weight: Tensor) -> Tensor:
         """The layer's weights as a matrix `(C, R / groups)`."""
@@ -100,6 +101,7 @@ class LinearProduct:
 
     groups = 1
     column_dim = -1
+    shares_inputs = False
 
     def __init__(self, layer: nn.Linear) -> None:
         self.rows = layer.in_features
@@ -161,6 +163,7 @@ class ConvolutionProduct:
         self.groups = layer.groups
         self.rows = layer.in_channels * math.prod(self.window)
         self.columns = layer.out_channels
+        self.shares_inputs = math.prod(self.window) > 1
         explicit = layer.padding_mode != "zeros" or isinstance(layer.padding, str)
         self.padding = (0,) * len(self.window) if explicit else (*zero, *layer.padding)
         self.padding_mode = "constant" if layer.padding_mode == "zeros" else layer.padding_mode
@@ -302,6 +305,7 @@ class TransposedConvolutionProduct(ConvolutionProduct):
         self.groups = layer.groups
         self.rows = layer.in_channels * math.prod(self.window)
         self.columns = layer.out_channels
+        self.shares_inputs = math.prod(self.window) > 1
         self.spread = tuple(layer.stride)
         self.margins: list[int] = []
         for dim in reversed(range(dims)):

@@ -19,6 +19,7 @@ from analognas.simulator.mvm import (
     needs_vectors,
     read_tile,
     read_tile_in_passes,
+    read_tile_with_peaks,
 )
 from analognas.simulator.tile import Places
 
@@ -35,7 +36,10 @@ def programmed_forward(layer: "AnalogLayer", x: Tensor, places: Places) -> Tenso
         x: Inputs as the digital layer takes them; of several chips `(K B, ...)`, chips slowest.
         places: Place of the chip among the layer's, or a slice of them.
     """
-    if not needs_vectors(layer.hardware):
+    stage = layer.hardware.input_stage
+    # The converters of the rows err anew in every product, also where the input is the same.
+    errs_per_vector = layer.product.shares_inputs and stage.is_random
+    if not needs_vectors(layer.hardware) and not errs_per_vector:
         return _read_blocks(layer, x, places)
     if isinstance(places, int):
         return _read_vectors(layer, x, places)
@@ -106,13 +110,13 @@ def _read_vectors(layer: "AnalogLayer", x: Tensor, chip: int) -> Tensor:
     stage, converters = hardware.input_stage, hardware.converters
     arranged = layer.product.arrange(x)
     vectors = layer.product.vectors(arranged).reshape(-1, layer.product.rows)
+    per_tile = stage.scaling == "abs_max"
     state = layer.chip_ranges[chip]
     if stage.scaling == "average_abs_max":
         state = layer.running_scale[chip]
     scale = vector_scale(vectors, stage, state)
     if stage.scaling == "average_abs_max":
         layer.running_scale[chip] = scale[-1, 0]
-    drive = normalise(vectors, scale)
     stream = layer.readings.stream(chip)
     columns: list[Tensor] = []
     for block, reading in layer.readings.on(chip):
@@ -121,10 +125,13 @@ def _read_vectors(layer: "AnalogLayer", x: Tensor, chip: int) -> Tensor:
         unit = numbers.changed(scale=1 / per_unit, offset=0.0)
         bare = replace(reading, columns=unit)
 
-        def read(drive: Tensor, reading: TileReading = bare) -> Tensor:
-            return read_tile_in_passes(linear, drive, reading, hardware, stream)
+        def read(drive: Tensor, reading: TileReading = bare) -> tuple[Tensor, Tensor]:
+            return read_tile_with_peaks(linear, drive, reading, hardware, stream)
 
-        part = drive[:, block.row_start : block.row_stop]
+        part = vectors[:, block.row_start : block.row_stop]
+        if per_tile:
+            scale = vector_scale(part, stage, state)
+        part = normalise(part, scale)
         if stage.bound_management == "iterative":
             y = multiply_within_bound(
                 read,
@@ -133,7 +140,7 @@ def _read_vectors(layer: "AnalogLayer", x: Tensor, chip: int) -> Tensor:
                 dac_bits=converters.dac_bits,
             ).y
         else:
-            y = read(part)
+            y = read_tile_in_passes(linear, part, bare, hardware, stream)
         y = y * (numbers.scale * per_unit)
         y = (y * scale if stage.scaling != "static" else y) + numbers.offset
         if layer.begins_columns(block):

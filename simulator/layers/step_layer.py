@@ -72,7 +72,9 @@ class StepLayer(AnalogLayer):
         )
         count, total, squares = self._moments
         variance = (squares - total.square() / count) / (count - 1).clamp_min(1)
-        deviation = variance.clamp_min(0).sqrt().to(x.dtype)
-        range_now = (RANGE_IN_STANDARD_DEVIATIONS * deviation).clamp_min(SMALLEST_RANGE)
+        spread = RANGE_IN_STANDARD_DEVIATIONS * variance.clamp_min(0).sqrt()
+        magnitude = (total / count).abs()  # of what does not vary
+        range_now = torch.where(spread > 0, spread, magnitude).to(x.dtype)
+        range_now = range_now.clamp_min(SMALLEST_RANGE)
         before = self._range_before
         self.input_range.copy_(range_now if seen == 0 else (before * seen + range_now) / (seen + 1))

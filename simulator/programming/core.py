@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from analognas.simulator.circuit import effective_weight
-from analognas.simulator.conductance_mapping import from_conductances
+from analognas.simulator.conductance_mapping import from_conductances, pair_unit_uS
 from analognas.simulator.hardware import Hardware
 from analognas.simulator.mvm import (
     Drive,
@@ -62,8 +62,8 @@ class Core:
         if self.variation is not None and hardware.output_stage.noise_spread > 0:
             columns = columns.changed(noise=self.variation.output_noise * columns.gain)
         if circuit is not None and circuit.idle == "held":
-            g_max_uS = hardware.device.g_max_uS
-            wired = effective_weight(g_uS[0], g_uS[1], circuit, g_max_uS=g_max_uS)
+            unit_uS = pair_unit_uS(hardware.device, hardware.mapping)
+            wired = effective_weight(g_uS[0], g_uS[1], circuit, unit_uS=unit_uS)
             return TileReading(wired.weight, columns, self.variation, wire_offset=wired.offset)
         weight = from_conductances(g_uS, hardware.device, hardware.mapping)
         cells = None if circuit is None else g_uS

@@ -27,6 +27,10 @@ ALWAYS_WRITTEN = (
 class HwaRecipe:
     """What a network feels while it is trained for analog hardware.
 
+    The noise of every single read of a weight, IR drop and the errors of the output stage are not
+    among it: each would cost a further product per layer. The weight noise, twice that of the cells
+    by default, stands in for them.
+
     Args:
         weight_noise: Strength of the weight noise; 1 is the law as its record states it, for
             `CellNoise` the spread the cells have at `noise_time_s`.

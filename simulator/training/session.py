@@ -149,9 +149,13 @@ class LayerTraining(nn.Module):
         finally:
             self._drawn = None
 
-    def clipped_weight(self, weight: Tensor) -> Tensor:
-        """Weights within their learned limits; the same tensor if none are learned."""
-        return self._change(weight, self._clipped)
+    def clean_weight(self, weight: Tensor) -> Tensor:
+        """What the noise of a pass is added to; the same tensor if that is the weights as they are.
+
+        Weights within their learned limits, by the transformation of a law that has one: what the
+        cells of a chip hold.
+        """
+        return self._change(weight, self._clean)
 
     def final_weight(self, weight: Tensor) -> Tensor:
         """What the weights become when the training ends; the same tensor if nothing is left.
@@ -161,9 +165,7 @@ class LayerTraining(nn.Module):
         """
 
         def finish(matrix: Tensor) -> Tensor:
-            matrix = self._clipped(matrix)
-            if isinstance(self.recipe.noise, DorefaNoise):
-                matrix = transformed_weight(matrix, self.recipe.noise)
+            matrix = self._clean(matrix)
             return matrix if self.output_scale is None else matrix * self.output_scale[:, None]
 
         return self._change(weight, finish)
@@ -177,6 +179,12 @@ class LayerTraining(nn.Module):
         if clip is None or isinstance(clip, LearnedClip):
             return weight
         return self._change(weight, lambda matrix: clip_weight(matrix, clip))
+
+    def _clean(self, matrix: Tensor) -> Tensor:
+        matrix = self._clipped(matrix)
+        if isinstance(self.recipe.noise, DorefaNoise):
+            matrix = transformed_weight(matrix, self.recipe.noise)
+        return matrix
 
     def _clipped(self, matrix: Tensor) -> Tensor:
         return matrix if self.clip_bound is None else clip_to_learned(matrix, self.clip_bound)

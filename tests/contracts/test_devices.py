@@ -17,9 +17,9 @@ from analognas.simulator.devices import (
     draw_ageing,
     program_conductance,
     read_conductance,
-    weight_spread,
 )
 from analognas.simulator.devices.base import relative_conductance
+from analognas.simulator.weight_spread import weight_spread
 
 TIMES_S = [0.0, 1.0, 60.0, 3600.0, 86_400.0]  # every model knows these
 TYPES = [torch.float32, torch.float64]

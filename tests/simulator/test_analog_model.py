@@ -1,11 +1,13 @@
 """The analog twin as a user meets it: convert, program, age, read, convert back."""
 
+import contextlib
 import copy
 import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -335,6 +337,7 @@ def test_programmed_chips_survive_a_round_trip_of_the_state_dict(kind: str, tmp_
     analog, x = prepared(hardware)
     program(analog, chips=3, generator=generator("p"))
     set_time(analog, t_s=DAY_S, generator=generator("t"))
+    recalibrate_batch_norm(analog, [normal(8, *x.shape[1:], name="b", dtype=x.dtype)])
     path = tmp_path / "state"
     if kind == "torch":
         torch.save(analog.state_dict(), path)
@@ -351,6 +354,60 @@ def test_programmed_chips_survive_a_round_trip_of_the_state_dict(kind: str, tmp_
             set_time(model, t_s=1e7, generator=generator("later"))
             later.append(model(x))
     assert torch.equal(*later)
+
+
+def test_loaded_chips_take_the_type_of_their_model_and_stay_themselves() -> None:
+    hardware = replace(
+        HERMES_DEFAULT,
+        weight_read_noise=0.0,
+        converters=ConverterConfig(dac_bits=None, adc_bits=None, output_noise=0.0),
+        faults=Faults(stuck_at_random=0.01),
+        output_stage=OutputStage(adc_gain_spread=0.02),
+    )
+    analog, x = prepared(hardware)
+    program(analog, chips=2, generator=generator("p"))
+    recalibrate_batch_norm(analog, [normal(8, *x.shape[1:], name="b", dtype=x.dtype)])
+    again = to_analog(small_network(torch.float64), hardware)
+    again.load_state_dict(analog.state_dict())
+    with torch.no_grad():
+        expected, y = analog(x), again(x.double())
+    assert y.dtype == torch.float64
+    torch.testing.assert_close(
+        y, expected.double(), rtol=0, atol=1e-5 * float(expected.abs().max())
+    )
+
+
+def test_chips_move_with_their_model() -> None:
+    hardware = replace(HERMES_DEFAULT, output_stage=OutputStage(adc_gain_spread=0.02))
+    analog, x = prepared(hardware)
+    program(analog, chips=2, generator=generator("p"))
+    recalibrate_batch_norm(analog, [normal(8, *x.shape[1:], name="b", dtype=x.dtype)])
+    moved = copy.deepcopy(analog).to("meta").state_dict()
+    assert moved.keys() == analog.state_dict().keys()
+    assert {value.device.type for value in moved.values()} == {"meta"}
+
+
+@pytest.mark.filterwarnings("ignore:for .* copying from a non-meta parameter")
+def test_chips_are_loaded_where_their_model_is() -> None:
+    hardware = replace(HERMES_DEFAULT, output_stage=OutputStage(adc_gain_spread=0.02))
+    analog, x = prepared(hardware)
+    program(analog, chips=2, generator=generator("p"))
+    recalibrate_batch_norm(analog, [normal(8, *x.shape[1:], name="b", dtype=x.dtype)])
+    elsewhere = to_analog(small_network(torch.float32), hardware).to("meta")
+    with contextlib.suppress(RuntimeError):  # the numbers of the chips have no values there
+        elsewhere.load_state_dict(analog.state_dict())
+    assert elsewhere.state_dict().keys() == analog.state_dict().keys()
+    assert {value.device.type for value in elsewhere.state_dict().values()} == {"meta"}
+
+
+def test_a_state_without_the_errors_of_its_columns_is_refused() -> None:
+    hardware = replace(HERMES_DEFAULT, output_stage=OutputStage(adc_gain_spread=0.02))
+    analog, _ = prepared(hardware)
+    program(analog, chips=1, generator=generator())
+    state = {name: v for name, v in analog.state_dict().items() if "variations" not in name}
+    again = to_analog(small_network(torch.float32), hardware)
+    with pytest.raises(ValueError, match=r"tiles\.0\.variations is missing.*Program"):
+        again.load_state_dict(state)
 
 
 def test_the_state_of_other_hardware_is_refused() -> None:
@@ -496,3 +553,24 @@ def test_a_programmed_model_can_be_moved_or_converted() -> None:
         double = analog.double()(x.double())
     assert double.dtype == torch.float64
     assert (double - single).norm() < 0.02 * single.norm()
+
+
+def test_a_large_batch_is_sampled_without_favouring_a_feature() -> None:
+    """One feature in 256 is large: even steps through the batch would see all of it or nothing."""
+    x = normal(256, 64, 256, dtype=torch.float32)
+    x[..., 3] *= 50
+    analog = to_analog(nn.Linear(256, 2), HERMES_DEFAULT)
+    calibrate_input_ranges(analog, x)
+    (value,) = (layer.input_range.item() for _, layer in analog_layers(analog))
+    assert value == pytest.approx(float(np.quantile(x.abs().numpy(), 0.9995)), rel=0.05)
+
+
+@pytest.mark.parametrize("x", [torch.full((1, 1), -2.0), torch.full((8, 1), -2.0)], ids=len)
+def test_inputs_that_do_not_vary_give_a_range_all_the_same(x: Tensor) -> None:
+    analog = to_analog(nn.Linear(1, 3), HERMES_DEFAULT)
+    with noisy_training(analog, HwaRecipe(), generator=generator()):
+        assert torch.isfinite(analog(x)).all()
+    (trained,) = (layer.input_range.item() for _, layer in analog_layers(analog))
+    calibrate_input_ranges(analog, x, rule=RangeRule(kind="moving_std"))
+    (calibrated,) = (layer.input_range.item() for _, layer in analog_layers(analog))
+    assert trained == calibrated == 2.0

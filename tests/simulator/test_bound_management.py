@@ -18,10 +18,11 @@ class Crossbar:
         self.dac_bits = dac_bits
         self.sizes: list[int] = []
 
-    def __call__(self, drive: torch.Tensor) -> torch.Tensor:
+    def __call__(self, drive: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         self.sizes.append(len(drive))
         drive = quantize_(drive.clone(), bits=self.dac_bits, bound=1.0)
-        return quantize_(drive @ self.weight.T, bits=8, bound=BOUND)
+        y = quantize_(drive @ self.weight.T, bits=8, bound=BOUND)
+        return y, y.abs().amax(dim=-1)
 
 
 def columns(rows: int, device: torch.device | str = "cpu") -> torch.Tensor:
@@ -40,7 +41,7 @@ def test_vectors_that_do_not_clip_take_one_pass() -> None:
     drive = torch.full((5, 16), 0.1, dtype=torch.float64)
     managed = multiply_within_bound(crossbar, drive, output_bound=BOUND, dac_bits=8)
     assert crossbar.sizes == [5]
-    assert torch.equal(managed.y, Crossbar(columns(16))(drive))
+    assert torch.equal(managed.y, Crossbar(columns(16))(drive)[0])
     assert managed.reduction.tolist() == [1.0] * 5
 
 
@@ -92,8 +93,11 @@ def test_gradients_reach_drives_that_were_repeated() -> None:
     weight = torch.ones(1, 64, dtype=torch.float64)
     drive = torch.tensor([[0.1], [0.9]], dtype=torch.float64).expand(2, 64).clone()
     drive.requires_grad_()
-    managed = multiply_within_bound(
-        lambda x: (x @ weight.T).clamp(-BOUND, BOUND), drive, output_bound=BOUND, dac_bits=8
-    )
+
+    def multiply(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        y = (x @ weight.T).clamp(-BOUND, BOUND)
+        return y, y.detach().abs().amax(dim=-1)
+
+    managed = multiply_within_bound(multiply, drive, output_bound=BOUND, dac_bits=8)
     (gradient,) = torch.autograd.grad(managed.y.sum(), drive)
     torch.testing.assert_close(gradient, torch.ones_like(drive))

@@ -20,6 +20,7 @@ from analognas.simulator import (
     Hardware,
     TileConfig,
     analog_layers,
+    calibrate_input_ranges,
     program,
     recalibrate_batch_norm,
     set_time,
@@ -28,6 +29,7 @@ from analognas.simulator import (
 )
 from analognas.simulator.circuit import CircuitIrDrop
 from analognas.simulator.conductance_mapping import ConductanceMapping
+from analognas.simulator.devices import IdealDevice
 from analognas.simulator.faults import Faults
 from analognas.simulator.input_encoding import InputStage
 from analognas.simulator.ir_drop import IrDrop
@@ -457,7 +459,7 @@ def test_batch_norm_statistics_of_each_chip(
     assert_same(actual, expected, 10 * tolerance)
     for name, values in analog.network.named_buffers():
         assert torch.equal(values, own[name])
-    analog.chip_statistics = {}
+    analog.set_chip_statistics({})
     assert (analog(batches[0]) - actual).abs().max() > 0.01 * actual.abs().max()
 
 
@@ -670,3 +672,19 @@ def test_an_empty_batch_and_a_single_chip(device: torch.device) -> None:
     assert analog(torch.zeros(0, 20, device=device)).shape == (CHIPS, 0, 9)
     program(analog, chips=1, generator=generator())
     assert analog.rounds(normal(5, 20, dtype=torch.float32).to(device)) is None
+
+
+def test_chips_of_another_round_have_noise_of_their_own() -> None:
+    """Rounds of chips with the same seed differ in nothing but their numbers."""
+    quiet_cells = replace(HERMES_DEFAULT, device=IdealDevice(), compensation="none")
+    outputs = []
+    for chips in ((0, 1), (2, 3), (0, 1)):
+        analog = to_analog(filled(nn.Linear(20, 9), torch.float32), quiet_cells)
+        calibrate_input_ranges(analog, torch.ones(1, 20))
+        analog.chips_at_once = True
+        program(analog, chips=chips, generator=generator("p"))
+        with torch.no_grad():
+            outputs.append(analog(torch.ones(50, 20)))
+    first, second, again = outputs
+    assert torch.equal(first, again)
+    assert ((first - second).abs() > 0).float().mean() > 0.5

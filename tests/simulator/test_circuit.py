@@ -68,7 +68,7 @@ def test_without_wire_resistance_a_read_is_the_product_to_the_step_of_time(
     # A pulse of whole steps is exact; any other is wrong by half a step at most.
     slack = (g_plus - g_minus).abs().sum(dim=1) / G_MAX_US * (0 if steps == 127 else 0.5 / steps)
     assert ((follow_in_time(g_plus, g_minus, drive, config) - ideal).abs() <= slack + 1e-10).all()
-    product = pwm_product(g_plus, g_minus, drive, config, g_max_uS=G_MAX_US)
+    product = pwm_product(g_plus, g_minus, drive, config, unit_uS=G_MAX_US)
     assert ((product - ideal).abs() <= slack + 1e-10).all()
 
 
@@ -123,7 +123,7 @@ def test_full_pulses_give_the_current_of_the_exact_crossbar() -> None:
         column_segment_ohm=40.0,
     )
     full = torch.ones(1, 16, dtype=torch.float64)
-    y = pwm_product(g_plus, g_minus, full, config, g_max_uS=G_MAX_US)
+    y = pwm_product(g_plus, g_minus, full, config, unit_uS=G_MAX_US)
     # The crossbar's last wire is longer by half a segment: so much less current.
     longer = 1 + 20.0e-6 * foot_admittance_uS(total_uS[0], 40.0)
     assert (y.item() * config.swing_V * G_MAX_US) / longer == pytest.approx(exact_uA.item(), 1e-9)
@@ -153,7 +153,7 @@ def test_effective_weights_are_the_read_followed_in_time(
         alternate_ends=alternate_ends,
         offset_V=0.0005,
     )
-    product = pwm_product(g_plus, g_minus, drive, config, g_max_uS=G_MAX_US)
+    product = pwm_product(g_plus, g_minus, drive, config, unit_uS=G_MAX_US)
     followed = follow_in_time(g_plus, g_minus, drive, config)
     torch.testing.assert_close(product, followed, rtol=1e-10, atol=1e-12)
     assert relative_error(product, drive @ (g_plus - g_minus).T / G_MAX_US) > 0.02
@@ -163,9 +163,9 @@ def test_chips_are_solved_together() -> None:
     high, low = cells(5, 20)
     g_plus, g_minus = torch.stack([high, low]), torch.stack([low, high / 2])
     config = CircuitIrDrop(segment_ohm=100.0, segments=4, offset_V=0.001)
-    together = effective_weight(g_plus, g_minus, config, g_max_uS=G_MAX_US)
+    together = effective_weight(g_plus, g_minus, config, unit_uS=G_MAX_US)
     for chip in range(2):
-        alone = effective_weight(g_plus[chip], g_minus[chip], config, g_max_uS=G_MAX_US)
+        alone = effective_weight(g_plus[chip], g_minus[chip], config, unit_uS=G_MAX_US)
         torch.testing.assert_close(together.weight[chip], alone.weight)
         torch.testing.assert_close(together.offset[chip], alone.offset)
 
@@ -178,7 +178,7 @@ def test_the_error_grows_with_the_wire(idle: Idle) -> None:
     errors = []
     for ohm in (0.0, 0.15, 1.5, 15.0, 150.0):
         config = CircuitIrDrop(segment_ohm=ohm, segments=16, idle=idle)
-        y = pwm_product(g_plus, g_minus, drive, config, g_max_uS=G_MAX_US)
+        y = pwm_product(g_plus, g_minus, drive, config, unit_uS=G_MAX_US)
         errors.append(relative_error(y, ideal))
     assert errors == sorted(errors)
     assert errors[0] < 1e-12
@@ -192,7 +192,7 @@ def test_cells_that_are_cut_off_between_pulses_load_the_wire_less() -> None:
     drive = drives(8, 64)
     ideal = drive @ (g_plus - g_minus).T / G_MAX_US
     held, cut_off = (
-        relative_error(pwm_product(g_plus, g_minus, drive, config, g_max_uS=G_MAX_US), ideal)
+        relative_error(pwm_product(g_plus, g_minus, drive, config, unit_uS=G_MAX_US), ideal)
         for config in (
             CircuitIrDrop(segment_ohm=5.0, segments=16),
             CircuitIrDrop(segment_ohm=5.0, segments=16, idle="cut_off"),
@@ -205,7 +205,7 @@ def test_more_segments_come_closer_to_a_node_per_row() -> None:
     g_plus, g_minus = cells(4, 128)
     weights = [
         effective_weight(
-            g_plus, g_minus, CircuitIrDrop(segment_ohm=2.0, segments=n), g_max_uS=G_MAX_US
+            g_plus, g_minus, CircuitIrDrop(segment_ohm=2.0, segments=n), unit_uS=G_MAX_US
         ).weight
         for n in (2, 8, 32, None)
     ]
@@ -217,7 +217,7 @@ def test_more_segments_come_closer_to_a_node_per_row() -> None:
 def test_even_columns_lose_most_in_their_first_row_and_odd_ones_in_their_last() -> None:
     g_plus = torch.full((2, 32), G_MAX_US, dtype=torch.float64)
     config = CircuitIrDrop(segment_ohm=20.0)
-    weight = effective_weight(g_plus, torch.zeros_like(g_plus), config, g_max_uS=G_MAX_US).weight
+    weight = effective_weight(g_plus, torch.zeros_like(g_plus), config, unit_uS=G_MAX_US).weight
     assert (weight[0].diff() > 0).all()
     torch.testing.assert_close(weight[1], weight[0].flip(0))
 
@@ -226,9 +226,9 @@ def test_even_columns_lose_most_in_their_first_row_and_odd_ones_in_their_last() 
 def test_weights_sit_in_the_middle_of_a_longer_wire(segments: int | None) -> None:
     g_plus, g_minus = cells(3, 20)
     config = CircuitIrDrop(segment_ohm=50.0, segments=segments, array_rows=60)
-    inside = effective_weight(g_plus, g_minus, config, g_max_uS=G_MAX_US).weight
+    inside = effective_weight(g_plus, g_minus, config, unit_uS=G_MAX_US).weight
     plus, minus = (torch.nn.functional.pad(g, (20, 20)) for g in (g_plus, g_minus))
-    whole = effective_weight(plus, minus, config, g_max_uS=G_MAX_US).weight
+    whole = effective_weight(plus, minus, config, unit_uS=G_MAX_US).weight
     torch.testing.assert_close(inside, whole[:, 20:40])
 
 
@@ -238,14 +238,14 @@ def test_a_longer_wire_and_the_offset_of_the_converter_count() -> None:
     long = CircuitIrDrop(segment_ohm=50.0, array_rows=60)
     losses = [
         1
-        - effective_weight(g_plus, g_minus, config, g_max_uS=G_MAX_US).weight.abs().sum()
+        - effective_weight(g_plus, g_minus, config, unit_uS=G_MAX_US).weight.abs().sum()
         / (g_plus - g_minus).abs().sum()
         * G_MAX_US
         for config in (short, long)
     ]
     assert losses[1] > 2 * losses[0] > 0
     offset = CircuitIrDrop(segment_ohm=0.0, offset_V=0.0005)
-    held = effective_weight(g_plus, g_minus, offset, g_max_uS=G_MAX_US)
+    held = effective_weight(g_plus, g_minus, offset, unit_uS=G_MAX_US)
     expected = -(g_plus + g_minus).sum(dim=1) / G_MAX_US * 0.0005 / 0.2
     torch.testing.assert_close(held.offset, expected)
 
@@ -275,7 +275,7 @@ def test_the_static_form_is_smaller_by_what_it_takes_for_constant(
     # Its row 0 is next to the converter, the circuit's last one is.
     config = CircuitIrDrop(segment_ohm=ohm, alternate_ends=False, idle=idle, segments=32)
     pair = torch.stack([weight, -weight]).flip(-1).clamp_min(0) * G_MAX_US
-    circuit = pwm_product(pair[0], pair[1], drive.flip(1), config, g_max_uS=G_MAX_US)
+    circuit = pwm_product(pair[0], pair[1], drive.flip(1), config, unit_uS=G_MAX_US)
     ratio = relative_error(static, ideal) / relative_error(circuit, ideal)
     assert ratio == pytest.approx(expected, rel=0.08)
 
@@ -285,6 +285,6 @@ def test_settings_that_contradict_each_other_are_refused() -> None:
         CircuitIrDrop(segments=8, array_rows=100)
     g_plus, g_minus = cells(2, 20)
     with pytest.raises(ValueError, match="got 20 rows of weights and array_rows=16"):
-        effective_weight(g_plus, g_minus, CircuitIrDrop(array_rows=16), g_max_uS=G_MAX_US)
+        effective_weight(g_plus, g_minus, CircuitIrDrop(array_rows=16), unit_uS=G_MAX_US)
     with pytest.raises(ValueError, match="idle = 'held'"):
-        effective_weight(g_plus, g_minus, CircuitIrDrop(idle="cut_off"), g_max_uS=G_MAX_US)
+        effective_weight(g_plus, g_minus, CircuitIrDrop(idle="cut_off"), unit_uS=G_MAX_US)

@@ -14,6 +14,7 @@ from analognas.simulator import (
     IDEAL,
     ConverterConfig,
     Hardware,
+    TileConfig,
     analog_layers,
     hardware_with,
     program,
@@ -21,6 +22,8 @@ from analognas.simulator import (
     to_analog,
 )
 from analognas.simulator.circuit import CircuitIrDrop
+from analognas.simulator.conductance_mapping import ConductanceMapping, ConductanceTable
+from analognas.simulator.devices import ReramCmo
 from analognas.simulator.input_encoding import InputStage
 from analognas.simulator.ir_drop import IrDrop
 from analognas.simulator.mvm import (
@@ -34,6 +37,7 @@ from analognas.simulator.output_stage import OutputStage, draw_column_variation
 from analognas.simulator.streams import NoiseStream
 
 ROWS, COLUMNS = 48, 6
+GENTLE = ConductanceTable(weights=(-1.0, 1.0), relative=((0.1, 0.9), (0.9, 0.1)))
 QUIET = ConverterConfig(dac_bits=8, adc_bits=None, output_noise=0.0)
 
 
@@ -215,7 +219,9 @@ def test_a_spread_of_output_noise_is_each_columns_own() -> None:
     with torch.no_grad():
         y = analog(torch.zeros(20_000, ROWS))[0]
     tile = next(iter(layer.crossbar_tiles()))
-    sigma = tile.variations[0].output_noise
+    ((_, read_now),) = layer.readings.on(0)
+    assert read_now.variation is not None
+    sigma = read_now.variation.output_noise
     assert sigma.std() > 0.005
     measured = (y / tile.column_scale).std(dim=0)
     assert ((measured - sigma).abs() < 5 * sigma / math.sqrt(40_000)).all()
@@ -257,13 +263,14 @@ def test_scaling_by_the_largest_input_keeps_small_vectors_precise() -> None:
     assert errors["static"][0] > 0.5
 
 
-def test_bound_management_recovers_what_the_adc_would_clip() -> None:
+@pytest.mark.parametrize("encoding", ["one_pass", "separate_analog", "separate_digital"])
+def test_bound_management_recovers_what_the_adc_would_clip(encoding: Any) -> None:
     converters = ConverterConfig(dac_bits=8, adc_bits=9, output_bound=1.0, output_noise=0.0)
     x = drawn(20, ROWS, name="x") * 2
     errors = {}
     managements: tuple[Any, ...] = ("none", "iterative")
     for management in managements:
-        stage = InputStage(bound_management=management)
+        stage = InputStage(bound_management=management, encoding=encoding)
         layer, analog = programmed_linear(replace(IDEAL, converters=converters, input_stage=stage))
         with torch.no_grad():
             exact, y = layer(x), analog(x)[0]
@@ -286,6 +293,60 @@ def test_wires_of_the_circuit_weaken_the_product(idle: Any) -> None:
     assert 1e-4 < errors[1] < errors[2] < 1
 
 
+@pytest.mark.parametrize("idle", ["held", "cut_off"])
+def test_wires_without_resistance_change_nothing_whatever_the_cells(idle: Any) -> None:
+    """An empty cell of this kind conducts, and a whole pair is less than its largest one."""
+    device = ReramCmo(programming_noise_scale=0.0, read_noise_scale=0.0, relaxation_scale=0.0)
+    mapping = ConductanceMapping(table=GENTLE)
+    hardware = replace(IDEAL, device=device, mapping=mapping, converters=QUIET)
+    wired = replace(hardware, circuit=CircuitIrDrop(segment_ohm=0.0, idle=idle))
+    x = drawn(6, ROWS, name="x")
+    with torch.no_grad():
+        plain, circuit = (programmed_linear(one, bias=False)[1](x) for one in (hardware, wired))
+    torch.testing.assert_close(circuit, plain)
+
+
+@pytest.mark.parametrize("rounding", [False, True], ids=["noise", "dither"])
+def test_the_converters_of_the_rows_err_anew_in_every_window(rounding: bool) -> None:
+    """Neighbouring outputs of a convolution see the same input, not the same error."""
+    stage = InputStage(noise=0.0 if rounding else 0.05, stochastic_rounding=rounding)
+    converters = ConverterConfig(dac_bits=4 if rounding else None, adc_bits=None, output_noise=0.0)
+    layer = nn.Conv2d(1, 1, 3, bias=False, dtype=torch.float64)
+    layer.weight.data.fill_(1.0)
+    analog = to_analog(layer, replace(IDEAL, input_stage=stage, converters=converters))
+    for _, twin in analog_layers(analog):
+        twin.input_range.data.fill_(1.0)
+    program(analog, chips=1, generator=spawn_generator(0, "chip"))
+    x = torch.full((4, 1, 102, 102), 0.5 / 7, dtype=torch.float64)  # half way between two codes
+    with torch.no_grad():
+        error = analog(x)[0, :, 0] - layer(x)[:, 0]
+    sigma = 3 * (0.5 / 7 if rounding else 0.05)  # of a sum over nine rows
+    count = error.numel()
+    assert float(error.std()) == pytest.approx(sigma, rel=5 / math.sqrt(2 * count))
+    assert abs(float(error.mean())) < 5 * sigma / math.sqrt(count)
+    for one, other in ((error[:, 1:], error[:, :-1]), (error[..., 1:], error[..., :-1])):
+        assert abs(float((one * other).mean())) < 5 * sigma**2 / math.sqrt(one.numel())
+
+
+def test_vectors_are_scaled_by_what_drives_each_tile() -> None:
+    """Rows of small inputs on a tile of their own use its whole converter."""
+    tile = TileConfig(rows=8, columns=8)
+    converters = ConverterConfig(dac_bits=5, adc_bits=None, output_noise=0.0)
+    stage = InputStage(scaling="abs_max")
+    hardware = replace(IDEAL, tile=tile, converters=converters, input_stage=stage)
+    layer = nn.Linear(16, 4, bias=False, dtype=torch.float64)
+    layer.weight.data = drawn(4, 16, name="w")
+    layer.weight.data[:, 8:] = 0
+    analog = to_analog(layer, hardware)
+    program(analog, chips=1, generator=spawn_generator(0, "chip"))
+    x = drawn(50, 16, name="x")
+    x[:, :8] /= 50
+    with torch.no_grad():
+        exact = layer(x)
+        error = analog(x)[0] - exact
+    assert error.norm() / exact.norm() < 0.06
+
+
 def test_the_step_of_the_8_bit_adc_is_the_published_one() -> None:
     hardware = replace(IDEAL, converters=ConverterConfig(dac_bits=None, output_noise=0.0))
     ramp = torch.linspace(-1, 1, 20_001, dtype=torch.float64)[:, None].expand(-1, 12)
@@ -301,6 +362,20 @@ def test_the_step_of_the_8_bit_adc_is_the_published_one() -> None:
         ({"input_stage": InputStage(encoding="bit_serial")}, "dac_bits=none"),
         ({"ir_drop": IrDrop(strength=1.0), "circuit": CircuitIrDrop()}, "at most one"),
         ({"input_stage": InputStage(bound_management="iterative")}, "adc_bits=none"),
+        (
+            {
+                "converters": ConverterConfig(),
+                "input_stage": InputStage(bound_management="iterative", encoding="bit_serial"),
+            },
+            "encoding='bit_serial' drives its rows fully",
+        ),
+        (
+            {
+                "mapping": ConductanceMapping(groups="apart"),
+                "input_stage": InputStage(noise=0.1),
+            },
+            "noise=0.1",
+        ),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(

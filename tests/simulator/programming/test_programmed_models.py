@@ -10,6 +10,7 @@ from analognas.simulator import (
     TileConfig,
     analog_layers,
     calibrate_input_ranges,
+    over_time,
     program,
     programming_logs,
     reprogram,
@@ -76,6 +77,22 @@ def test_statistical_programming_counts_nothing(x: Tensor) -> None:
     assert programming_logs(analog)
     reprogram(analog, generator=spawn_generator(1))
     assert programming_logs(analog) == {}
+
+
+def test_a_schedule_writes_by_the_method_that_is_asked_for(x: Tensor) -> None:
+    analog = made(x)
+    program(analog, chips=1, generator=spawn_generator(0), method="verify")
+    first = programming_logs(analog)
+    times = over_time(
+        analog,
+        [1.0, 150.0],
+        generator=spawn_generator(1),
+        reprogram_every_s=100.0,
+        method="verify",
+    )
+    assert list(times) == [1.0, 150.0]
+    assert set(programming_logs(analog)) == set(first)
+    assert programming_logs(analog) != first
 
 
 def test_fitted_gains_and_offsets_act_behind_the_converter(x: Tensor) -> None:

@@ -22,8 +22,9 @@ from analognas.simulator import (
     spawn_generator,
     to_analog,
 )
-from analognas.simulator.devices import weight_spread
-from analognas.simulator.hardware import TileConfig
+from analognas.simulator.conductance_mapping import ConductanceMapping
+from analognas.simulator.hardware import ConverterConfig, TileConfig
+from analognas.simulator.input_encoding import InputStage
 from analognas.simulator.training import (
     AdditiveNoise,
     AnyWeightNoise,
@@ -35,6 +36,7 @@ from analognas.simulator.training import (
     LearnedClip,
     PcmNoise,
 )
+from analognas.simulator.weight_spread import weight_spread
 
 QUIET = HwaRecipe(weight_noise=0.0, output_noise=0.0, clip_sigma=None)
 LOUD = HwaRecipe(noise=AdditiveNoise(sigma=0.1), ramp_fraction=0.0, clip_sigma=None)
@@ -518,3 +520,74 @@ def test_columns_are_outputs_in_every_kind_of_layer(layer: nn.Module, per_sample
     large = [group * (6 // groups) for group in range(groups)] if transposed else [0]
     for output, spread in enumerate(by_output):
         assert 0.0 < float(spread) < 1.0 or output in large
+
+
+# --------------------------------------------------------------- training against the chip
+
+
+def trained_and_programmed(
+    hardware: Hardware, recipe: HwaRecipe, x: Tensor, scale: float = 1.0
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Outputs of one layer: exact, as training feels them, and on a chip with the weights' end."""
+    layer = nn.Linear(x.shape[1], 16, bias=False)
+    layer.weight.data = normal(16, x.shape[1], name="w") * scale
+    analog = twin(layer, hardware)
+    with torch.no_grad(), noisy_training(analog, recipe, generator=generator()):
+        felt = analog(x)
+        exact = analog.eval()(x)
+        analog.train()
+    program(analog, chips=1, generator=generator("chip"))
+    with torch.no_grad():
+        return exact, felt, analog(x)[0]
+
+
+def test_the_adc_of_transformed_weights_is_scaled_by_what_the_cells_hold() -> None:
+    hardware = replace(IDEAL, converters=ConverterConfig(output_noise=0.0))
+    recipe = replace(QUIET, noise=DorefaNoise(bits=8))
+    exact, felt, on_chip = trained_and_programmed(hardware, recipe, normal(200, 64), scale=0.02)
+    for y in (felt, on_chip):
+        assert (y - exact).norm() / exact.norm() < 0.05
+
+
+@pytest.mark.parametrize("dac_bits", [8, None])
+def test_a_constant_input_scale_clips_in_training_as_on_the_chip(dac_bits: int | None) -> None:
+    hardware = replace(
+        IDEAL,
+        converters=ConverterConfig(dac_bits=dac_bits, adc_bits=8, output_noise=0.0),
+        input_stage=InputStage(scaling="constant"),
+    )
+    exact, felt, on_chip = trained_and_programmed(hardware, QUIET, normal(200, 64) * 2)
+    torch.testing.assert_close(felt, on_chip, rtol=1e-4, atol=1e-4)
+    clips = float((felt - exact).norm() / exact.norm())
+    assert clips > 0.15
+
+
+def test_without_dac_training_and_chip_share_the_range_of_the_adc() -> None:
+    converters = ConverterConfig(dac_bits=None, adc_bits=8, output_noise=0.0)
+    _, felt, on_chip = trained_and_programmed(
+        replace(IDEAL, converters=converters), QUIET, normal(200, 64)
+    )
+    torch.testing.assert_close(felt, on_chip, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("per_sample", [False, True])
+def test_output_noise_follows_the_scaling_of_the_weights(per_sample: bool) -> None:
+    """A column of small weights feels the noise of the largest one where a tile has one scale."""
+    hardware = replace(
+        IDEAL,
+        converters=ConverterConfig(dac_bits=8, adc_bits=None, output_noise=0.1),
+        mapping=ConductanceMapping(scaling="layer"),
+    )
+    layer = nn.Linear(20, 2, bias=False)
+    layer.weight.data = normal(2, 20) * torch.tensor([[1.0], [0.01]])
+    analog = twin(layer, hardware)
+    x = normal(20_000, 20)
+    recipe = replace(QUIET, output_noise=1.0, ramp_fraction=0.0, per_sample=per_sample)
+    with torch.no_grad(), noisy_training(analog, recipe, generator=generator()):
+        felt = analog(x)
+        full = only_layer(analog).input_range.item()
+        codes = (x / full * 127).round().clamp(-127, 127) / 127 * full
+    error = (felt - codes @ layer.weight.T).detach()
+    expected = 0.1 * full * layer.weight.abs().max().item()
+    for column in range(2):
+        assert float(error[:, column].std()) == pytest.approx(expected, rel=5 / math.sqrt(40_000))

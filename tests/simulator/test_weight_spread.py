@@ -6,14 +6,23 @@ import pytest
 import torch
 from scipy import stats
 
+from analognas.simulator.conductance_mapping import (
+    ConductanceMapping,
+    from_conductances,
+    to_conductances,
+)
 from analognas.simulator.devices import (
     IdealDevice,
     PcmHermes,
     ReramCmo,
     ReramWan2022,
     StateIndependent,
-    weight_spread,
+    draw_ageing,
+    program_conductance,
+    read_conductance,
 )
+from analognas.simulator.streams import spawn_generator
+from analognas.simulator.weight_spread import weight_spread
 
 DAY_S = 86_400.0
 LEVELS = [0, 13, 64, 128, 256]
@@ -119,3 +128,55 @@ def test_the_range_of_a_cell_above_zero_is_what_counts() -> None:
 def test_a_time_that_the_device_does_not_know_is_refused() -> None:
     with pytest.raises(ValueError, match="`t_s <= 172800` must hold"):
         weight_spread(ReramWan2022(), t_s=1e6)
+
+
+@pytest.mark.parametrize(
+    ("device", "mapping"),
+    [
+        (ReramCmo(), ConductanceMapping(layout="single")),
+        (PcmHermes(), ConductanceMapping(significances=(1.0, 1.0))),
+        (PcmHermes(), ConductanceMapping(significances=(4.0, 1.0))),
+    ],
+    ids=["single cells", "two pairs", "unequal pairs"],
+)
+@pytest.mark.parametrize("level", [26, 128, 230])
+def test_a_weight_scatters_as_its_cells_on_a_tile(
+    device: ReramCmo | PcmHermes, mapping: ConductanceMapping, level: int
+) -> None:
+    """Weights of both signs, written, aged and read together, against the table."""
+    magnitude = level / 256
+    weight = torch.full((200, 200), magnitude)
+    weight[1::2] *= -1
+
+    def stream(name: str) -> torch.Generator:
+        return spawn_generator(1, name)
+
+    target = to_conductances(weight, device, mapping)
+    programmed = program_conductance(device, target, generator=stream("p"))
+    ageing = draw_ageing(device, target, generator=stream("a"))
+    now = read_conductance(device, programmed, ageing, t_s=DAY_S, generator=stream("r"))
+    read = from_conductances(now, device, mapping)
+    variance = (read[::2].var() + read[1::2].var()) / 2
+    # The table's factor of the mean drift, from the cells' means of all levels.
+    table = weight_spread(device, mapping, t_s=DAY_S)
+    gain = table_gain(device, mapping)
+    assert float(table[level]) == pytest.approx(float(variance.sqrt()) * gain, rel=0.04)
+
+
+def table_gain(device: ReramCmo | PcmHermes, mapping: ConductanceMapping) -> float:
+    """Mean weights at programming over those after a day, over evenly spread weights."""
+    weight = torch.linspace(-1, 1, 513).repeat(200, 1)
+    target = to_conductances(weight, device, mapping)
+    programmed = program_conductance(device, target, generator=spawn_generator(2, "p"))
+    ageing = draw_ageing(device, target, generator=spawn_generator(2, "a"))
+    start, now = (
+        from_conductances(
+            read_conductance(
+                device, programmed, ageing, t_s=t_s, generator=spawn_generator(2, "r")
+            ),
+            device,
+            mapping,
+        )
+        for t_s in (0.0, DAY_S)
+    )
+    return float((start * weight.sign()).sum() / (now * weight.sign()).sum())
