@@ -112,13 +112,13 @@ def evaluate_surrogates(  # noqa: PLR0913
         progress: Told (done, total, name) before each fit.
     """
     labels = Labels.of(table, features)
+    ceilings = Ceilings.of(table, rng)
     plan = _plan(labels, surrogates, seeds, groups)
     found: dict[tuple[str, ...], list[Predictions]] = {}
     for done, (name, address, make) in enumerate(plan):
         if progress is not None:
             progress(done, len(plan), name)
         found.setdefault(address, []).append(make() if keep is None else keep(name, make))
-    ceilings = Ceilings.of(table, rng)
     together = {address: pd.concat(parts, ignore_index=True) for address, parts in found.items()}
 
     def scored(what: str, names: Sequence[str]) -> pd.DataFrame:

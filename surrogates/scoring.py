@@ -84,8 +84,9 @@ class Ceilings:
             if now[here].groupby("key").size().ge(2).sum() < 2:
                 continue
             nominal[t_s] = estimate_noise_ceiling(now.loc[here, ["key", "mean"]], rng=rng)
-            if not here.all():
-                variants[t_s] = estimate_variant_ceilings(now[~here], rng=rng)
+            elsewhere = now[~here]
+            if (elsewhere.groupby("key")["seed"].nunique() >= 2).sum() >= 2:
+                variants[t_s] = estimate_variant_ceilings(elsewhere, rng=rng)
         return cls(nominal, variants)
 
     def find(self, quantity: str, t_s: float, variants: list[str] | None) -> dict[str, float]:

@@ -184,8 +184,8 @@ def _of_run(run: RunDirectory, request: SubjectRequest) -> tuple[Subject, ...]:
     _refuse(request, "a run", ("task", "split", "chip", "hardware", "settings"))
     config = run.config()
     data = config.data if request.data is None else str(request.data)
-    fitted = run.labels_path / "surrogate.json"  # of a search that labelled for itself
-    wanted = request.surrogate or (str(fitted) if fitted.is_file() else config.surrogate)
+    fitted = run.labelled_surrogate
+    wanted = request.surrogate or (config.surrogate if fitted is None else str(fitted))
     choice = TaskChoice(config.task, config.split, data, _words(request) or config.words)
     with checking("chip"):
         chip = load_chip(str(run.chip_path))

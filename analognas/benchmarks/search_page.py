@@ -15,6 +15,7 @@ from analognas.benchmarks.search_table_page import (
     tables_of,
 )
 from analognas.benchmarks.search_table_report import TableReport
+from analognas.benchmarks.search_training_jobs import GUIDED
 from analognas.benchmarks.search_training_page import (
     training_facts,
     training_losses,
@@ -66,7 +67,8 @@ class SearchReport:
             return [table, NO_TRAINING]
         if not self.training.intervals:
             return [table, "End to end there is nothing to compare yet."]
-        behind, all_of_them = training_losses(self.training), len(self.training.intervals)
+        behind = training_losses(self.training)
+        all_of_them = sum(one.other not in (OURS, GUIDED) for one in self.training.intervals)
         return [
             table,
             f"End to end, others are ahead of ours in {len(behind)} of {all_of_them} "

@@ -121,11 +121,12 @@ class Observed:
 
     def ask(self, batch: int, count: int) -> Sequence[Proposal]:
         began = time.process_time()
-        for _ in range(PATIENCE):
+        for attempt in range(1, PATIENCE + 1):
             proposals = self._strategy.ask(self._batches, count)
             self._batches += 1
             known = [self._known.get(self._identify(one)) for one in proposals]
-            if not proposals or None in known or time.process_time() - began > PATIENCE_S:
+            is_last = attempt == PATIENCE or time.process_time() - began > PATIENCE_S
+            if not proposals or None in known or is_last:
                 break
             self._strategy.tell(known)
             count = self._strategy.batch_size

@@ -150,11 +150,23 @@ def table_verdict(report: TableReport) -> str:
     everything = report.comparisons
     if not everything:
         return "There is nothing to compare yet."
-    count = {v: sum(one.verdict == v for one in everything) for v in ("better", "worse")}
+    stopped = stopped_early(report)
+    fair = [one for one in everything if one.other not in stopped]
+    count = {v: sum(one.verdict == v for one in fair) for v in ("better", "worse")}
+    left_out = ", ".join(stopped)
     return (
         f"On tables {OURS} is better than another strategy in {count['better']} of "
-        f"{len(everything)} comparisons, worse in {count['worse']} (p < 0.05 after correction)."
-    )
+        f"{len(fair)} comparisons, worse in {count['worse']} (p < 0.05 after correction)."
+    ) + (f" Not counted: {left_out}, whose searches end early." if stopped else "")
+
+
+def stopped_early(report: TableReport) -> list[str]:
+    """Strategies that ask for less than half of their evaluations on average: no fair match."""
+    budgets = {one.name: one.evaluations for one in report.benches}
+    shares: dict[str, list[float]] = {}
+    for one in report.scores:
+        shares.setdefault(one.method, []).append(one.evaluations / budgets[one.labels])
+    return sorted(name for name, found in shares.items() if sum(found) < len(found) / 2)
 
 
 def table_losses(report: TableReport) -> list[str]:

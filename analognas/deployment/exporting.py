@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -134,7 +134,10 @@ def _train(
     from analognas.searching.run_directory import RunDirectory
     from analognas.searching.setup import prepare
 
-    config = RunDirectory(run_directory).config()
+    run = RunDirectory(run_directory)
+    config = run.config()
+    if (fitted := run.labelled_surrogate) is not None:
+        config = replace(config, surrogate=str(fitted))
     setup = prepare(config, folder=run_directory)
     with checking(f"network {found.candidate.key}"):
         design = Design.from_dict(found.candidate.architecture)

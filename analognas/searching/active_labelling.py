@@ -1,6 +1,6 @@
 """Label where it matters: train the networks that the front is about, and learn from them.
 
-The surrogate that is there (or none) is a first guess; the strategy `surrogate-assisted` trains and
+The surrogate that is there is a first guess; the strategy `surrogate-assisted` trains and
 measures the networks that are expected to widen the front most per minute, repeats members of the
 front under other seeds, and ends when a minute brings too little, or the time is up. The labels
 join those that the first guess was fitted on, and a new surrogate is fitted on all of them.
@@ -157,7 +157,7 @@ def label_actively(
         setup.config.seed,
         directory=folder / SEARCH,
         fits=setup.fits,
-        workers=workers,
+        workers=workers if trainer.device == "cpu" else 1,  # one GPU is not shared
         progress=progress,
     )
     new = _label_table(setup, trainer, outcome)

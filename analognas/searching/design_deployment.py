@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -59,7 +58,7 @@ def deploy_front(
         setting,
         picks,
         baselines=named_baselines(setting, predict) if setup.config.baselines else (),
-        workers=setup.config.workers or os.cpu_count() or 1,
+        workers=setup.config.workers,
         progress=progress,
     )
 

@@ -9,17 +9,18 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from analognas.errors import UserError
 from analognas.files import append_line
+from analognas.searching.budget import Budget
 from analognas.searching.candidates import Candidate, Codes
 
 FORMAT = "analognas-journal"
-FORMAT_VERSION = 2
-READABLE_VERSIONS = (1, 2)
+FORMAT_VERSION = 3
+READABLE_VERSIONS = (1, 2, 3)
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,9 @@ class Batch:
 
     `keys` has one entry per proposal, None where even the smallest network breaks the limits.
     `candidates` holds the evaluations that were new in this batch, in the order of their proposals.
-    `trials` has fidelity and seed of every proposal; empty if all are 1 and 0.
+    `trials` has fidelity and seed of every proposal; empty if all are 1 and 0. `ended` is the
+    budget that ended with this batch, because the next evaluation was too much for it; the batch
+    may then be empty.
     """
 
     index: int
@@ -37,6 +40,7 @@ class Batch:
     keys: tuple[str | None, ...]
     candidates: tuple[Candidate, ...]
     trials: tuple[tuple[float, int], ...] = ()
+    ended: Budget | None = None
 
     def trial(self, proposal: int) -> tuple[float, int]:
         """Fidelity and seed of one proposal."""
@@ -71,6 +75,9 @@ class Batch:
             **({"trials": self.trials} if self.trials else {}),
             "candidates": new,
         }
+        if self.ended is not None:
+            limits = (self.ended.evaluations, self.ended.seconds)
+            content["ended"] = [None if limit == math.inf else limit for limit in limits]
         return json.dumps(content, separators=(",", ":"), allow_nan=False)
 
     @classmethod
@@ -86,6 +93,7 @@ class Batch:
         trials = tuple((float(f), int(seed)) for f, seed in content.get("trials", ()))
         if len(keys) != len(codes) or (trials and len(trials) != len(codes)):
             raise ValueError(f"{len(codes)} proposals have {len(keys)} keys")
+        ended = None if "ended" not in content else Budget(*content["ended"])
         batch = cls(int(content["batch"]), float(content["seconds"]), codes, keys, (), trials)
         candidates = []
         for entry in content["candidates"]:
@@ -96,7 +104,7 @@ class Batch:
             own = codes[proposal] if known is None else dict(zip(genes, known, strict=True))
             fidelity, seed = batch.trial(proposal)
             candidates.append(_candidate(entry, batch.index, own, (fidelity, seed), metrics))
-        return cls(batch.index, batch.seconds, codes, keys, tuple(candidates), trials)
+        return replace(batch, candidates=tuple(candidates), ended=ended)
 
 
 @dataclass(frozen=True)

@@ -67,6 +67,7 @@ class SearchLoop:
     _charged_s: float = 0.0
     _charges: bool = False  # whether the evaluator says what its evaluations take
     _over: bool = False
+    _ended: Budget | None = None  # the budget that ended with the last batch
     _batches: int = 0
     _stale: int = 0
     _mark: float = 0.0
@@ -102,7 +103,8 @@ class SearchLoop:
             proposals = [
                 Proposal(codes, *batch.trial(index)) for index, codes in enumerate(batch.codes)
             ]
-            self.strategy.replay(batch.index, proposals)
+            if proposals:
+                self.strategy.replay(batch.index, proposals)
             self._learn(batch)
         self._unfinished = {candidate.id: candidate for candidate in content.unfinished}
         self._check_hope(self._unfinished.values())
@@ -116,11 +118,10 @@ class SearchLoop:
                 budget.
         """
         self._mark = time.perf_counter()
+        self._over = self._ended is not None and budget.is_within(self._ended)
         while not self._is_spent(budget):
             self._report(budget, progress)
             batch = self._next_batch(budget, progress)
-            if not batch.keys and self._over:
-                break
             if self.journal is not None:
                 self.journal.append(batch)
             self._learn(batch)
@@ -167,6 +168,7 @@ class SearchLoop:
             keys=tuple(keys),
             candidates=tuple(candidates),
             trials=trials if any(trial != (1.0, 0) for trial in trials) else (),
+            ended=budget if self._over else None,
         )
 
     def _evaluate(
@@ -277,12 +279,14 @@ class SearchLoop:
         for candidate in batch.candidates:
             self._remember(candidate)
             self._spent += candidate.fidelity
-        self.strategy.tell(
-            [
-                None if key is None else self._verdict((key, *batch.trial(index)))
-                for index, key in enumerate(batch.keys)
-            ]
-        )
+        if batch.keys or batch.ended is None:
+            self.strategy.tell(
+                [
+                    None if key is None else self._verdict((key, *batch.trial(index)))
+                    for index, key in enumerate(batch.keys)
+                ]
+            )
+        self._ended = batch.ended
         self._wall_s += batch.seconds
         self._batches += 1
         self._stale = 0 if batch.candidates else self._stale + 1

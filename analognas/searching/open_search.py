@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -32,7 +33,7 @@ from analognas.searching.strategies import (
 from analognas.searching.strategies.drawing import random_codes
 from analognas.searching.strategies.registry import find_strategy
 from analognas.searching.table import Table, TableEvaluator, TableSpace
-from analognas.searching.trials import trial_runner
+from analognas.searching.trials import describe, trial_runner
 
 StrategyChoice = str | Callable[[Problem, int], Strategy]
 Known = Iterable[Candidate | tuple[Any, Mapping[str, float]]]
@@ -119,7 +120,8 @@ def run_search(  # noqa: PLR0913 - the one public door; all but the first three 
             demands,
             tells_seconds=limit.seconds is not None,
         )
-        loop.take_known(known_ones)
+        with checking("`known`"):
+            loop.take_known(known_ones)
         with checking("The folder holds another search"):
             loop.replay()
         _check_feasible(decoder, loop, seed)
@@ -244,10 +246,21 @@ def _known_candidates(known: Known, space: Space, metrics: Sequence[str]) -> lis
     found = []
     for number, one in enumerate(known, start=1):
         if not isinstance(one, Candidate):
-            arch, values = one
-            scores = {str(name): float(value) for name, value in values.items()}
-            with checking(f"Known network {number}"):
+            try:
+                arch, values = one
+                scores = {str(name): float(value) for name, value in values.items()}
                 one = Candidate(str(arch.key), -1, dict(space.codes(arch)), arch.to_dict(), scores)
+            except (AttributeError, KeyError, TypeError, ValueError) as error:
+                raise UserError(
+                    f"Known network {number} must be an evaluation or a pair of a network of the "
+                    f"space and its metrics, but got {one!r:.100} ({describe(error)})."
+                ) from error
+        nonsense = [name for name, value in one.scores.items() if not math.isfinite(value)]
+        if nonsense:
+            raise UserError(
+                f"Every metric of a known network must be finite, but {one.key} has "
+                f"{nonsense[0]}={one.scores[nonsense[0]]}. Leave the network out."
+            )
         missing = [name for name in metrics if name not in one.scores]
         if missing and one.failure is None:
             raise UserError(

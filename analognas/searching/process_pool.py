@@ -66,6 +66,7 @@ class ProcessPool:
         Raises:
             UserError: A trial cannot be sent to another process.
             RunFailed: A process ended before its first trial.
+        OSError: The disk is full.
         """
         results: dict[int, Result] = {}
         waiting = list(range(len(trials)))[::-1]
@@ -160,6 +161,8 @@ class _Worker:
             self._process.join(timeout=5)
             code = self._process.exitcode
             return index, Result(None, failure=f"the process ended with exit code {code}")
+        if isinstance(answer, OSError):
+            raise answer
         return index, answer
 
     def end(self) -> None:
@@ -184,7 +187,11 @@ def _work(connection: Connection, evaluator: Evaluator) -> None:
             trial = connection.recv()
         except EOFError:
             return
-        (result,) = evaluate_apart(evaluator, [trial])
+        try:
+            (result,) = evaluate_apart(evaluator, [trial])
+        except OSError as error:
+            connection.send(error)
+            return
         connection.send(result)
 
 

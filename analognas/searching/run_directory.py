@@ -58,6 +58,12 @@ class RunDirectory:
         return self.path / "labels"
 
     @property
+    def labelled_surrogate(self) -> Path | None:
+        """The surrogate that was fitted on labels of its own, if the search made any."""
+        path = self.labels_path / "surrogate.json"
+        return path if path.is_file() else None
+
+    @property
     def trainings_path(self) -> Path:
         """Trainings of candidates, so that a search that is resumed does not make them again."""
         return self.path / "trainings"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -34,7 +33,7 @@ from analognas.searching.run_directory import RunDirectory, create_run, open_run
 from analognas.searching.setup import SearchSetup, check_feasible, prepare
 from analognas.searching.spaces import Decoder
 from analognas.searching.study_storage import LiveStudy, write_study
-from analognas.searching.trials import TrialRunner, WholeBatches
+from analognas.searching.trials import FULL_DISK, TrialRunner, WholeBatches
 
 # What must be as it was, if a run is to be continued, and what it is called.
 UNCHANGED = {
@@ -137,7 +136,7 @@ def _search(run: RunDirectory, setup: SearchSetup, progress: Progress | None) ->
                 progress=progress,
             )
         setup = replace(setup, predictor=labelled.chosen)
-        _tell_basis(run, labelled)
+        _tell_basis(run, labelled, setup.warnings)
     follow = None
     if setup.config.storage is not None:
         live = LiveStudy(
@@ -225,11 +224,12 @@ def _tell_guesses(
     return notes
 
 
-def _tell_basis(run: RunDirectory, labelled: ActiveLabels) -> None:
+def _tell_basis(run: RunDirectory, labelled: ActiveLabels, warnings: Sequence[str]) -> None:
     """Let the reports of a run speak of the surrogate that was fitted on its own labels."""
     stored = run.provenance()
     basis = f"{labelled.chosen.basis} {labelled.sentence}"
     stored["surrogate"] = {**stored["surrogate"], "basis": basis}
+    stored["warnings"] = list(warnings)
     write_text(run.provenance_path, json.dumps(stored, indent=2) + "\n")
 
 
@@ -280,7 +280,7 @@ def interruptible(run: RunDirectory) -> Iterator[None]:
     except KeyboardInterrupt as error:
         raise KeyboardInterrupt(hint) from error
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in FULL_DISK:
             raise
         raise RunFailed(
             f"No space left on device while writing {error.filename or run.path}. Free some space; "

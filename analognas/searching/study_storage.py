@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -20,6 +21,8 @@ from analognas.searching.journal import Batch
 from analognas.searching.objectives import OBJECTIVES, Objective
 from analognas.searching.spaces import Genes
 from analognas.searching.strategies.optuna_samplers import CONSTRAINT, distributions, quiet
+
+logger = logging.getLogger(__name__)
 
 
 class LiveStudy:
@@ -42,6 +45,7 @@ class LiveStudy:
         self._objectives = tuple(objectives)
         self._demands = tuple(demands)
         self._catalogue = catalogue
+        self._lost = False
         try:
             with quiet(), warnings.catch_warnings():
                 warnings.simplefilter("ignore", ExperimentalWarning)
@@ -61,8 +65,20 @@ class LiveStudy:
         }
 
     def follow(self, batch: Batch) -> None:
-        """Add the new networks of a batch that were judged in full, known ones left out."""
-        self.add(one for one in batch.candidates if one.failure is None and one.fidelity == 1.0)
+        """Add the new networks of a batch that were judged in full, known ones left out.
+
+        A storage that does not take them is left alone from then on.
+        """
+        if self._lost:
+            return
+        try:
+            self.add(one for one in batch.candidates if one.failure is None and one.fidelity == 1.0)
+        except (OptunaError, SQLAlchemyError) as error:
+            self._lost = True
+            logger.warning(
+                "The storage takes no more networks (%s); the search goes on without it.",
+                str(error).splitlines()[0],
+            )
 
     def add(self, candidates: Iterable[Candidate]) -> None:
         for candidate in candidates:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import numbers
 import time
@@ -15,6 +16,7 @@ from analognas.searching.evaluators import Evaluator
 from analognas.searching.process_pool import ProcessPool
 
 SHORT_S, LONG_S = 0.5, 5.0  # how long a chunk of trials should take
+FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
 
 
 class TrialRunner(Protocol):
@@ -99,10 +101,16 @@ def trial_runner(
 def evaluate_apart(
     evaluator: Evaluator, trials: Sequence[Trial], metrics: Sequence[str] = ()
 ) -> list[Result]:
-    """Evaluate trials together, and one by one if that goes wrong; failures become results."""
+    """Evaluate trials together, and one by one if that goes wrong; failures become results.
+
+    Raises:
+        OSError: The disk is full, which is no fault of the trials.
+    """
     try:
         results = list(evaluator.evaluate(trials))
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in FULL_DISK:
+            raise
         if len(trials) == 1:
             return [Result(None, failure=describe(error))]
         return [evaluate_apart(evaluator, [trial], metrics)[0] for trial in trials]

@@ -85,8 +85,9 @@ class MultiFidelity:
                 continue
             spot = (verdict.key, verdict.fidelity)
             self._codes[verdict.key] = verdict.codes
+            is_new = verdict.seed >= self._tried.get(spot, 0)  # or it was told before
             self._tried[spot] = max(self._tried.get(spot, 0), verdict.seed + 1)
-            if not verdict.failed:
+            if is_new and not verdict.failed:
                 self._results.setdefault(spot, []).append(self._problem.losses(verdict))
                 self._violations.setdefault(spot, []).append(max(verdict.violation, 0.0))
             if verdict.key not in self._rung:

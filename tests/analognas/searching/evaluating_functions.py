@@ -1,5 +1,6 @@
 """An evaluator at the top level of a module, so that other processes can import it."""
 
+import errno
 import os
 import time
 
@@ -15,3 +16,8 @@ def troubled(arch: Perceptron) -> dict[str, float]:
     if arch.widths[0] == 64:
         raise RuntimeError("no\nway")
     return evaluate(arch)
+
+
+def disk_is_full(arch: Perceptron) -> dict[str, float]:
+    """Cannot write what it found."""
+    raise OSError(errno.ENOSPC, "No space left on device")

@@ -155,7 +155,7 @@ def test_progress_counts_up_to_the_budget(make_loop: Any, tmp_path: Path) -> Non
     ("damage", "words"),
     [
         (lambda lines: [b"hello\n", *lines[1:]], "not the journal"),
-        (lambda lines: [lines[0].replace(b": 2", b": 9"), *lines[1:]], "format_version"),
+        (lambda lines: [lines[0].replace(b": 3", b": 9"), *lines[1:]], "format_version"),
         (lambda lines: [*lines[:2], b"{broken}\n", *lines[2:]], "damaged in line 3"),
         (lambda lines: [lines[0], *lines[2:]], "damaged in line 2"),
         (lambda lines: [*lines[:2], lines[2].replace(b"energy", b"enemy")], "damaged in line 3"),

@@ -55,6 +55,16 @@ def test_half_goes_on_to_twice_the_fidelity_and_then_a_new_bracket_begins() -> N
         assert {codes for _, codes in rungs[after]} <= {codes for _, codes in rungs[before]}
 
 
+def test_what_is_told_twice_counts_once() -> None:
+    halving = strategy(replicable=True)
+    first = halving.ask(0, halving.batch_size)
+    halving.tell(judge(first, noise=1.0))
+    results = {spot: len(values) for spot, values in halving._results.items()}
+    halving.replay(1, first)
+    halving.tell(judge(first, noise=1.0))
+    assert {spot: len(values) for spot, values in halving._results.items()} == results
+
+
 def test_nobody_goes_on_before_somebody_who_is_better_in_everything() -> None:
     halving = strategy()
     first = halving.ask(0, halving.batch_size)

@@ -1,5 +1,6 @@
 """`run_search` with anybody's space and evaluator: bad input, failures, resumption, honesty."""
 
+import errno
 import importlib.util
 import json
 import math
@@ -28,7 +29,9 @@ from analognas import (
     Verdict,
     run_search,
 )
+from analognas.errors import UserError
 from analognas.examples.own_space import Perceptron, PerceptronSpace, evaluate
+from analognas.searching.candidates import Candidate
 from analognas.searching.loop import HOPELESS_FAILURES
 
 HERE = Path(__file__).parent
@@ -331,6 +334,23 @@ def test_a_budget_that_ends_before_the_first_evaluation_says_so() -> None:
         search(Named(**everyone), budget="5s")
 
 
+@pytest.mark.parametrize(
+    "budget",
+    [
+        Budget(),
+        Budget(evaluations=math.nan),
+        Budget(seconds=math.inf),
+        Budget(evaluations=10, seconds=-1.0),
+        "\N{SUPERSCRIPT TWO}",
+        0,
+    ],
+    ids=str,
+)
+def test_a_budget_that_never_ends_or_never_begins_is_refused(budget: Any) -> None:
+    with pytest.raises(ValueError, match=r"budget must (be|have)"):
+        search(budget=budget)
+
+
 def test_a_budget_of_time_ends_slow_evaluations_between_two_networks() -> None:
     def slow(arch: Perceptron) -> dict[str, float]:
         time.sleep(0.05)
@@ -359,6 +379,48 @@ def test_the_same_call_goes_on_and_a_larger_budget_searches_further(tmp_path: Pa
     assert more.evaluations[:40] == first.evaluations
     assert len(more.evaluations) == 60
     assert (tmp_path / "run" / "front.csv").read_text().startswith("key,seeds,accuracy (evaluated)")
+
+
+def uneven(arch: Perceptron) -> Result:
+    """Wide networks take long, narrow ones would still fit when the time is nearly over."""
+    return Result(evaluate(arch), seconds=float(arch.widths[0]))
+
+
+@pytest.mark.parametrize("strategy", ["nsga2", "random", "regularised-evolution", "local-search"])
+def test_a_search_that_ended_is_left_as_it_is(strategy: str, tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"strategy": strategy, "directory": tmp_path / "run"}
+    judge = Named(**{f"w{width}": uneven for width in (8, 16, 32, 64, 128)})
+    first = search(judge, budget="5m", **settings)
+    journal = (tmp_path / "run" / "journal.jsonl").read_text()
+    for smaller_or_same in ("5m", "4m"):
+        again = search(judge, budget=smaller_or_same, **settings)
+        assert again.evaluations == first.evaluations
+        assert again.front == first.front
+    assert (tmp_path / "run" / "journal.jsonl").read_text() == journal
+    more = search(judge, budget="10m", **settings)
+    assert more.evaluations[: len(first.evaluations)] == first.evaluations
+    assert first.seconds < 300 < more.seconds <= 600
+    once_more = search(judge, budget="10m", **settings)
+    assert once_more.evaluations == more.evaluations
+
+
+def test_a_full_disk_is_no_fault_of_the_network(tmp_path: Path) -> None:
+    def full(arch: Perceptron) -> dict[str, float]:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    folder = tmp_path / "run"
+    with pytest.raises(OSError, match="No space left"):
+        search(full, directory=folder)
+    resumed = search(directory=folder)
+    assert resumed.failed == 0
+    assert resumed.front == search(directory=tmp_path / "whole").front
+
+
+@pytest.mark.slow
+def test_a_full_disk_in_a_worker_ends_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(HERE))
+    with pytest.raises(OSError, match="No space left"):
+        search(functions().disk_is_full, workers=2, budget=4)
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
@@ -461,3 +523,23 @@ def test_known_evaluations_of_an_earlier_outcome_are_taken_as_they_are() -> None
     assert len(calls) == 20
     assert not set(calls) & {one.key for one in earlier.evaluations}
     assert len(outcome.evaluations) == 50
+
+
+@pytest.mark.parametrize(
+    ("known", "message"),
+    [
+        ([(Perceptron((8,)), {"accuracy": math.nan, "weights": 1.0})], "finite.*accuracy=nan"),
+        ([(Perceptron((8,)), {"accuracy": "high", "weights": 1.0})], "Known network 1"),
+        ([("no network", {"accuracy": 1.0, "weights": 1.0})], "Known network 1"),
+    ],
+    ids=["nan", "text", "no network"],
+)
+def test_known_networks_that_make_no_sense_are_refused(known: Any, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        search(known=known)
+
+
+def test_known_networks_of_another_space_are_refused() -> None:
+    other = Candidate("x", -1, {"depth": 1}, {}, {"accuracy": 0.9, "weights": 3.0})
+    with pytest.raises(UserError, match=r"`known`.*genes"):
+        search(known=[other])

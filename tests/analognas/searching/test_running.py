@@ -393,6 +393,23 @@ def test_a_live_storage_gets_every_network_once_also_after_a_resume(
     storage.engine.dispose()
 
 
+def test_a_storage_that_is_lost_costs_the_live_view_alone(
+    config: SearchConfig, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    database = tmp_path / "live.db"
+    live = replace(config, storage=f"sqlite:///{database}", budget=20, population=5)
+
+    def lose(done: int, total: int, message: str) -> None:
+        if done >= 8:
+            database.unlink(missing_ok=True)
+
+    result = search_task(live, tmp_path / "run", lose)
+    assert result.networks == 20
+    told = [record.message for record in caplog.records if "storage" in record.message]
+    assert len(told) == 1
+    assert "goes on without it" in told[0]
+
+
 def test_an_unusable_storage_is_an_error_of_the_user(config: SearchConfig, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="storage"):
         search_task(replace(config, storage="nonsense://x"), tmp_path / "run")
