@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
 from analognas.records import EVALUATION_TIMES_S, Evaluation
@@ -270,6 +271,8 @@ def _name_on_front(axes: Axes, networks: Sequence[ShownNetwork], t_s: float) -> 
             fontsize=9,
             fontweight="bold",
             va="center",
+            path_effects=[withStroke(linewidth=3.5, foreground=PAPER)],  # over the candidates
+            zorder=10,
             arrowprops={"arrowstyle": "-", "color": network.colour, "linewidth": 0.6},
         )
 
