@@ -95,12 +95,12 @@ def search(
     sampler: Annotated[
         str | None,
         typer.Option(
-            help="Who proposes: nsga2 (default), multi-fidelity (default with --evaluator "
-            "training: short trainings first, the better half goes on), regularised-evolution, "
-            "local-search, random, analognas (the published evolution, first objective only), "
-            "optuna-nsga2, tpe (at most 300 networks), gp (at most 100), surrogate-assisted (with "
-            "--evaluator training: learns from its own trainings, at most 300), or an installed "
-            "strategy."
+            help="Who proposes: nsga2 (default), surrogate-assisted (default with --evaluator "
+            "training: learns from its own trainings, at most 300), multi-fidelity (with "
+            "--evaluator training: short trainings first, the better half goes on), "
+            "regularised-evolution, local-search, random, analognas (the published evolution, "
+            "first objective only), optuna-nsga2, tpe (at most 300 networks), gp (at most 100), or "
+            "an installed strategy."
         ),
     ] = None,
     max_cores: Annotated[int | None, typer.Option(help="Cores at most.")] = None,

@@ -43,7 +43,7 @@ PositiveFloat = Annotated[float, Field(gt=0.0)]
 EvaluatorName = Literal["surrogate", "training"]
 DEFAULT_SAMPLERS: Mapping[EvaluatorName, str] = {
     "surrogate": "nsga2",
-    "training": "multi-fidelity",
+    "training": "surrogate-assisted",
 }
 DEFAULT_BUDGETS: Mapping[EvaluatorName, int | str] = {"surrogate": 2000, "training": "30m"}
 DEFAULT_REEVALUATIONS = 1

@@ -35,6 +35,7 @@ def config() -> SearchConfig:
     return SearchConfig(
         task="digits",
         evaluator="training",
+        sampler="multi-fidelity",
         epochs=1,
         budget=ONE_BRACKET,
         max_parameters=4_000,
@@ -67,6 +68,17 @@ def test_everything_says_that_candidates_were_simulated(finished: SearchResult) 
     assert "multi-fidelity" in page
     assert "was predicted" not in page
     assert "--evaluator training" in command_line(finished.config)
+
+
+def test_by_default_trainings_teach_the_search(config: SearchConfig, tmp_path: Path) -> None:
+    result = search_task(replace(config, sampler=None, budget=10, reevaluate=0), tmp_path / "run")
+    assert result.front
+    evaluations = [
+        one for batch in RunDirectory(result.directory).journal.read() for one in batch.candidates
+    ]
+    assert len(evaluations) == 10
+    assert {one.fidelity for one in evaluations} == {1.0}
+    assert "surrogate-assisted" in write_report(result.directory).read_text(encoding="utf-8")
 
 
 def test_the_front_is_judged_again_under_seeds_and_chips_that_chose_nothing(
@@ -240,7 +252,7 @@ def test_settings_that_would_do_nothing_are_refused(values: dict[str, Any], word
 def test_defaults_follow_the_evaluator() -> None:
     trained = SearchConfig(task="digits", evaluator="training")
     assert (trained.strategy, trained.asked_budget, trained.reevaluations) == (
-        "multi-fidelity",
+        "surrogate-assisted",
         "30m",
         1,
     )
