@@ -15,8 +15,7 @@ surrogate_app = typer.Typer(no_args_is_help=True)
 
 LABELS_HELP = "Folder of a label set, or the name of one that comes with the package."
 HARDWARE_HELP = (
-    "Hardware the labels were made on, a TOML file. Only needed if it is not a preset "
-    "(see `analognas hardware`)."
+    "Hardware the labels were made on, a TOML file. Only needed if it is no preset of ours."
 )
 
 
