@@ -222,7 +222,7 @@ def analyze_network(request: NetworkRequest, progress: Progress | None = None) -
     )
 
 
-def parse_times(text: str) -> tuple[float, ...]:
+def parse_times(text: str, option: str = "--times") -> tuple[float, ...]:
     """Read "1s,1h,1d,1y" as seconds, sorted; a bare number is in seconds.
 
     Raises:
@@ -238,8 +238,8 @@ def parse_times(text: str) -> tuple[float, ...]:
             seconds = math.nan
         if not 0 <= seconds < math.inf:
             raise UserError(
-                f"--times must be times of at least 0 with a unit of {', '.join(UNITS_S)}, but got "
-                f"{part.strip()!r}. For example: --times 1s,1h,1d,1y."
+                f"{option} must be a time of at least 0 with a unit of {', '.join(UNITS_S)}, such "
+                f"as 1d, but got {part.strip()!r}."
             )
         times.append(seconds)
     return tuple(sorted(set(times)))

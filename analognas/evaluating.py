@@ -19,6 +19,7 @@ from analognas.deployment.network import (
 )
 from analognas.errors import UserError, checking
 from analognas.evaluation import evaluate_trained
+from analognas.files import check_new_folder
 from analognas.hardware_choice import check_ages, hardware_for_chip
 from analognas.search_spaces import Architecture, make_space
 from analognas.shapes import place_architecture
@@ -71,8 +72,9 @@ def evaluate_request(
     """
     if request.part not in PARTS:
         raise UserError(f"--part must be one of {', '.join(PARTS)}, but got {request.part!r}.")
-    if out is not None and out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        raise UserError(f"{out} exists already, and nothing is overwritten. Choose another --out.")
+    if out is not None:
+        check_new_folder(out)
+    place = str(pick_device(request.device))
     arch, name = read_architecture(request.architecture, task)
     keep_freed_memory()
     with checking("chip"):
@@ -101,7 +103,7 @@ def evaluate_request(
         seed=request.seed,
         chips=request.chips,
         recipe=replace(FULL_RECIPE, epochs=request.epochs or FULL_RECIPE.epochs),
-        device=str(pick_device(request.device)),
+        device=place,
         methods=Methods(train_fully, measure, write_checked_onnx),
     )
     if out is not None:

@@ -7,8 +7,29 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from analognas.errors import UserError
+
 TAIL_BYTES = 65_536
 FULL_DISK_TEXT = os.strerror(errno.ENOSPC)
+
+
+def check_new_folder(path: Path, option: str = "--out") -> None:
+    """Refuse a folder that cannot be made, or holds something.
+
+    Raises:
+        UserError: It is a file, below one, or not empty.
+    """
+    if path.is_dir():
+        if any(path.iterdir()):
+            raise UserError(
+                f"{path} is not empty, and nothing is overwritten. Choose another {option}."
+            )
+        return
+    for place in (path, *path.absolute().parents):
+        if place.exists():
+            if not place.is_dir():
+                raise UserError(f"{place} is a file. Choose another folder with {option}.")
+            return
 
 
 @contextmanager

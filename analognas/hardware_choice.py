@@ -143,3 +143,32 @@ def _setting(text: str) -> tuple[str, str]:
             f"--set must be key=value, but got {text!r}. For example: --set converters.adc_bits=6."
         )
     return key.strip(), value.strip()
+
+
+def adc_bits_of(chip: ChipSpec, read_mode: str) -> int:
+    """Bits of the ADCs in a read mode, if nobody changes them."""
+    bits = chip.performance[chip.read_mode(read_mode).name].bits
+    return chip.converters.adc_bits.value if bits is None else bits.value
+
+
+def cost_notes(hardware: Hardware, chip: ChipSpec, read_mode: str | None = None) -> list[str]:
+    """Say in whole sentences where modelled costs are of other converters than simulated ones."""
+    mode, converters = chip.read_mode(read_mode), hardware.converters
+    notes = []
+    better = [one.name for one in chip.read_modes.values() if one.bits == converters.dac_bits]
+    if converters.dac_bits != mode.bits and better:
+        notes.append(
+            f"The hardware {hardware.name} has {converters.dac_bits}-bit inputs, but energy and "
+            f"latency are those of the {mode.bits}-bit read mode {mode.name!r} of the chip "
+            f"{chip.name}. Copy the chip file and make {better[0]!r} its `default_read_mode`, so "
+            "that both are the same."
+        )
+    priced = adc_bits_of(chip, mode.name)
+    if converters.adc_bits != priced:
+        simulated = "no ADCs" if converters.adc_bits is None else f"{converters.adc_bits}-bit ADCs"
+        notes.append(
+            f"The accuracy is simulated with {simulated}, but energy and latency are those of the "
+            f"{priced}-bit ADCs of the chip {chip.name}. `analognas explore-chip --adc-bits` and "
+            "`search --search-hardware adc-bits` charge them, where the chip file allows it."
+        )
+    return notes

@@ -15,6 +15,7 @@ from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass as record
 from torch import Tensor
 
+from analognas.errors import UserError
 from analognas.simulator import (
     AnalogModel,
     Hardware,
@@ -91,7 +92,15 @@ Watch = Callable[[int, TrainedNetwork], None]  # epochs done, the network as it 
 
 
 def pick_device(name: str) -> torch.device:
-    """Resolve `auto` to the GPU when there is one."""
+    """Resolve `auto` to the GPU when there is one.
+
+    Raises:
+        UserError: The device is unknown, or not there.
+    """
+    if name not in ("auto", "cpu", "cuda"):
+        raise UserError(f"Unknown device {name!r}. Choose one of: auto, cpu, cuda.")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise UserError("The device cuda was asked for, but there is none. Use --device cpu.")
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(name)

@@ -182,7 +182,8 @@ def verdict(
         words.append(
             f"`{arm}` orders the networks with tau {figures} at {cost[arm].speedup:.1f} times "
             f"fewer seconds of training: {'enough' if good else 'not enough'} "
-            f"({100 * WANTED_SHARE:.0f} % at {WANTED_SPEEDUP:g} times fewer are asked for)."
+            f"({100 * WANTED_SHARE:.0f} % of the ceiling at {WANTED_SPEEDUP:g} times fewer, within "
+            f"{100 * (1 - SPEEDUP_TOLERANCE):.0f} %, are asked for)."
         )
     gains = [one for one in differences if (one.arm, one.other) == (INHERITED, SHORT)]
     kept = is_kept(scores, differences, costs)

@@ -85,7 +85,7 @@ def run_simulator_speed(config: SpeedConfig, progress: Progress | None = None) -
     models = {name: lookup(MODELS, name, "model") for name in config.models}
     if config.out is not None and config.out.suffix != ".md":
         raise UserError(f"`--out` must name a page that ends in .md, but got {config.out}.")
-    device = _choose_device(config.device)
+    device = pick_device(config.device)
     load_before = os.getloadavg()
     rows: list[Row] = []
     each = rows_at_most(config.effort)
@@ -131,14 +131,6 @@ def torch_threads(count: int | None) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def _choose_device(name: str) -> torch.device:
-    if name not in ("auto", "cpu", "cuda"):
-        raise UserError(f"Unknown device {name!r}. Choose one of: auto, cpu, cuda.")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise UserError("The device cuda was asked for, but there is none. Use --device cpu.")
-    return pick_device(name)
 
 
 def _tell(progress: Progress | None, done: int, total: int, message: str) -> None:

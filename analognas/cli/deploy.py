@@ -117,14 +117,14 @@ def deploy(
         hardware_of_chip,
         write_deployment,
     )
-    from analognas.deploying.chip_hardware import choose_device
-    from analognas.deploying.folder import refuse_used
     from analognas.deploying.tables import time_table
     from analognas.errors import checking
+    from analognas.files import check_new_folder
     from analognas.records import EVALUATION_TIMES_S
     from analognas.simulator.chip import load_chip
+    from analognas.training import pick_device
 
-    refuse_used(out)
+    check_new_folder(out)
     if chip is not None:
         with checking("chip"):
             load_chip(chip).read_mode(read_mode)
@@ -140,7 +140,7 @@ def deploy(
         part=part,
         keep_digital=tuple(keep_digital or ()),
     )
-    place = choose_device(device)
+    place = pick_device(device)
     source = find_source(request, device=place)
     with checking("chip"):
         target = load_chip(chip or source.chip or "hermes")

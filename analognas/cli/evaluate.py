@@ -53,6 +53,7 @@ def evaluate(
     """
     from analognas.cli.output import progress, show_json, show_table
     from analognas.evaluating import EvaluationRequest, evaluate_request, placement_of
+    from analognas.hardware_choice import cost_notes, hardware_for_chip
     from analognas.records import EVALUATION_TIMES_S
     from analognas.simulator.chip import cost_scope, load_chip
     from analognas.tasks import load_task
@@ -76,16 +77,20 @@ def evaluate(
         show_json(result.to_dict())
         return
     analog = result.analog
+    one = analog.chips == 1  # no spread
     rows = [
-        [name, mean, sd, low, "simulated"]
+        [name, mean, None if one else sd, None if one else low, "simulated"]
         for name, mean, sd, low in zip(
             EVALUATION_TIMES_S, analog.mean(), analog.spread(), analog.low(), strict=True
         )
     ]
     rows.insert(0, ["without analog effects", result.digital_accuracy, None, None, "digital"])
     cost, placed_on = result.cost, load_chip(chip)
+    simulated = hardware_for_chip(hardware, tuple(set_ or ()), placed_on)
+    notes = cost_notes(simulated, placed_on, cost.read_mode)
     show_table(
-        f"{result.key}: {loaded.title}, {part} part, {analog.chips} chips, seed {seed}",
+        f"{result.key}: {loaded.title}, {part} part, {analog.chips} "
+        f"chip{'s' * (not one)}, seed {seed}",
         ("time after programming", "accuracy", "sd over chips", analog.low_name, "kind"),
         rows,
         formats={"accuracy": ".4f", "sd over chips": ".4f", analog.low_name: ".4f"},
@@ -94,6 +99,6 @@ def evaluate(
             f"modelled on {cost.chip} ({cost.read_mode}): {cost.cores} "
             f"core{'s' * (cost.cores != 1)}, {cost.energy_nJ:,.0f} nJ, {cost.latency_us:,.1f} us. "
             f"{placement_of(result, loaded, placed_on).summary()} "
-            f"{cost_scope(placed_on, cost.read_mode)}"
+            f"{cost_scope(placed_on, cost.read_mode)} {' '.join(notes)}"
         ),
     )

@@ -88,7 +88,6 @@ def explore_chip(
     """
     from analognas.cli.output import progress, say, show_json, show_table
     from analognas.deploying import hardware_of_chip
-    from analognas.deploying.chip_hardware import choose_device
     from analognas.errors import checking
     from analognas.exploring import SweepSettings, choices, explore
     from analognas.exploring.folder import check_folder, write_sweep
@@ -98,12 +97,13 @@ def explore_chip(
     from analognas.exploring.tables import FORMATS, short_table, summary
     from analognas.hardware_choice import load_hardware
     from analognas.simulator.chip import load_chip
+    from analognas.training import pick_device
 
     if out is not None:
         check_folder(out)
     with checking("chip"):
         template = load_chip(chip)
-    place = choose_device(device)
+    place = pick_device(device)
     settings = SweepSettings(
         chip=template,
         hardware=None if hardware is None else load_hardware(hardware),

@@ -10,7 +10,11 @@ def export(
     run: Annotated[Path, typer.Argument(help="Folder of a run.")],
     out: Annotated[Path, typer.Option(help="Folder to make.")],
     pick: Annotated[
-        str, typer.Option(help="accuracy, knee, energy, a baseline's name, or a key.")
+        str,
+        typer.Option(
+            help="accuracy, or, among those at most 5 points less accurate, knee (best "
+            "compromise) or energy (least); a baseline's name, or a key."
+        ),
     ] = "knee",
     train: Annotated[
         bool, typer.Option("--train", help="Train the network if it was only scored.")

@@ -218,6 +218,7 @@ def show_result(result: SearchResult, *, as_json: bool) -> None:
     """Print the front of a search, and what its trained winners reached."""
     from analognas.cli.output import say, show_json, show_table
     from analognas.reporting.tables import optimism_sentences
+    from analognas.searching.front import HOW_PICKED
     from analognas.searching.hardware_names import in_words, shown
 
     catalogue = result.config.catalogue
@@ -263,11 +264,12 @@ def show_result(result: SearchResult, *, as_json: bool) -> None:
         for name in names
     }
     show_table(
-        f"Front of {result.networks} networks, "
-        f"{'trained and measured' if result.config.trains else 'scored'} in {result.seconds:.0f} s",
+        f"Front of the {result.networks} networks that were "
+        f"{'trained and measured' if result.config.trains else 'scored'}, in "
+        f"{result.seconds:.0f} s{' of one core' if result.config.trains else ''}",
         columns,
         rows,
-        note=f"{result.basis} {result.scope}",
+        note=f"{HOW_PICKED} {result.basis} {result.scope}",
         formats=formats,
     )
     if result.reevaluation is not None:

@@ -6,13 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, cast
 
-import torch
-
 from analognas.errors import UserError, checking
 from analognas.hardware_choice import hardware_for_chip, parse_settings
 from analognas.simulator import HARDWARE, Hardware, TileConfig, hardware_with
 from analognas.simulator.chip import ChipSpec
-from analognas.training import pick_device
 
 # What drift is compensated by: a factor per tile, batch norms calibrated anew, or both.
 COMPENSATIONS = ("none", "gdc", "adabs", "gdc+adabs")
@@ -83,23 +80,6 @@ def compensated(hardware: Hardware, compensation: str) -> Hardware:
         return replace(hardware, compensation="none")
     kind = "gdc" if hardware.compensation == "none" else hardware.compensation
     return replace(hardware, compensation=cast(Any, kind))
-
-
-def choose_device(name: str) -> torch.device:
-    """Resolve "auto", and refuse what torch does not know.
-
-    Raises:
-        UserError: There is no such device here.
-    """
-    try:
-        device = pick_device(name)
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(
-            f"--device must be auto, cpu or cuda, and be there, but got {name!r} ({reason})."
-        ) from error
-    return device
 
 
 def recalibrates(compensation: str) -> bool:

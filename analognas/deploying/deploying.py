@@ -26,7 +26,7 @@ from analognas.deploying.settings import DeploymentSettings
 from analognas.deploying.sources import Source
 from analognas.deploying.writing import give_conductances
 from analognas.errors import UserError, checking
-from analognas.hardware_choice import check_ages
+from analognas.hardware_choice import check_ages, cost_notes
 from analognas.simulator import (
     SIMULATOR_VERSION,
     AnalogModel,
@@ -112,7 +112,7 @@ def deploy(
         examples=len(source.test),
         parameters=sum(p.numel() for p in source.network.parameters()),
         seed=settings.seed,
-        notes=source.notes,
+        notes=(*source.notes, *cost_notes(hardware, settings.chip, settings.read_mode)),
         seconds=time.perf_counter() - start,
     )
     return Finished(deployment, analog, tiles, tables)

@@ -63,6 +63,11 @@ def find_source(request: SourceRequest, *, device: torch.device) -> Source:
     elif request.model.suffix == ".pt2":
         source = _program(request, device)
     elif request.model.is_dir():
+        if request.task is not None:
+            raise UserError(
+                f"--task belongs to --architecture, but {request.model} knows its task. Leave it "
+                "out."
+            )
         source = _stored(request, device)
     else:
         raise UserError(

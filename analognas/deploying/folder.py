@@ -14,8 +14,7 @@ from analognas.deploying.records import MEASURED, ChipDeployment
 from analognas.deploying.settings import DeploymentSettings
 from analognas.deploying.sources import Source
 from analognas.deployment.bundle import write_json, write_table, writing_folder
-from analognas.errors import UserError
-from analognas.files import write_text
+from analognas.files import check_new_folder, write_text
 from analognas.records import EVALUATION_TIMES_S
 from analognas.simulator.chip.cost import cost_scope
 
@@ -60,18 +59,12 @@ def write_deployment(
         UserError: The folder is in use, or the network cannot be deployed.
     """
     out = out.resolve()
-    refuse_used(out)
+    check_new_folder(out)
     finished = deploy(source, settings, keep_in=out, progress=progress)
     with writing_folder(out) as folder:
         _write(folder, finished)
     remove_kept(out)
     return finished.deployment
-
-
-def refuse_used(out: Path) -> None:
-    """Refuse a folder that holds something."""
-    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        raise UserError(f"{out} exists already, and nothing is overwritten. Choose another --out.")
 
 
 def _write(folder: Path, finished: Finished) -> None:

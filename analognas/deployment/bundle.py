@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError, safe_open
+
 from analognas.deployment.chosen_hardware import ChosenHardware
 from analognas.errors import UserError
 from analognas.files import write_text
@@ -179,6 +181,7 @@ def read_bundle(folder: Path) -> Bundle:
         missing = [name for name in files if not (folder / name).is_file()]
         if missing:
             raise ValueError(f"{', '.join(missing)} is missing")
+        _check_weights(folder / WEIGHTS)
     except OSError as error:
         raise UserError(f"{error.filename or folder} cannot be read: {error.strerror}.") from error
     except (ValueError, KeyError, TypeError) as error:
@@ -187,6 +190,15 @@ def read_bundle(folder: Path) -> Bundle:
             "Delete this folder and run `analognas resume` to make it again."
         ) from error
     return Bundle(folder, origin, evaluation, placement, layers, chosen)
+
+
+def _check_weights(path: Path) -> None:
+    """See whether the file is as long as its header says; the values are not read."""
+    try:
+        with safe_open(path, framework="numpy"):
+            pass
+    except SafetensorError as error:
+        raise ValueError(f"{path.name} is damaged ({error})") from error
 
 
 def read_bundles(winners: Path) -> tuple[Bundle, ...]:

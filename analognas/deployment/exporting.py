@@ -18,6 +18,7 @@ from analognas.deployment.bundle import (
 from analognas.deployment.network import NamedNetwork, Progress, deploy_network
 from analognas.deployment.winners import FOLDER
 from analognas.errors import UserError, checking
+from analognas.files import check_new_folder
 
 if TYPE_CHECKING:
     from analognas.searching.candidates import Candidate
@@ -52,7 +53,7 @@ def export_pick(
         UserError: No such run or network, the network was not trained, or `out` is in use.
     """
     out = out.resolve()
-    _refuse_used(out)
+    check_new_folder(out)
     found = find_network(run_directory, choice)
     if isinstance(found, Bundle):
         with writing_folder(out) as unfinished:
@@ -103,13 +104,6 @@ def find_network(run_directory: Path, choice: str) -> Bundle | ScoredNetwork:
         f"The run has no network {choice!r}. Choose one of: {choices}; or give the key of a scored "
         "network (see front.csv)."
     )
-
-
-def _refuse_used(out: Path) -> None:
-    if out.is_dir() and not any(out.iterdir()):
-        return
-    if out.exists():
-        raise UserError(f"{out} exists already, and nothing is overwritten. Choose another --out.")
 
 
 def _picked_keys(front: Path) -> dict[str, str]:

@@ -17,6 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from analognas.errors import UserError
+from analognas.hardware_choice import adc_bits_of
 from analognas.simulator.chip import ChipSpec
 from analognas.simulator.chip.figures import Count, Performance, Quantity
 from analognas.simulator.chip.units import Areas
@@ -119,12 +120,6 @@ def variant(chip: ChipSpec, choice: ChipChoice) -> ChipSpec:
         performance={mode.name: figures},
         areas=areas,
     )
-
-
-def adc_bits_of(chip: ChipSpec, read_mode: str) -> int:
-    """Bits of the ADCs in a read mode, if nobody changes them."""
-    bits = chip.performance[chip.read_mode(read_mode).name].bits
-    return chip.converters.adc_bits.value if bits is None else bits.value
 
 
 def _performance(

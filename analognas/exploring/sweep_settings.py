@@ -12,11 +12,11 @@ from analognas.deploying.chip_hardware import compensated, hardware_of_chip, on_
 from analognas.errors import UserError, checking
 from analognas.exploring.chip_variants import (
     ChipChoice,
-    adc_bits_of,
     cells_of,
     check_variable,
     is_split,
 )
+from analognas.hardware_choice import adc_bits_of
 from analognas.records import ONE_DAY_S
 from analognas.simulator import Hardware
 from analognas.simulator.chip import ChipSpec

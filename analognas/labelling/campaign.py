@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from analognas.errors import UserError, checking
 from analognas.hardware_choice import check_ages
@@ -81,7 +80,7 @@ def label_run(request: LabelRequest, out: Path) -> Iterator[tuple[LabelFolder, W
         hardware=check_ages(request.hardware),
         chip=chip,
         chips=plan.chips,
-        device=_choose_device(request.device),
+        device=pick_device(request.device).type,
         variants=_make_variants(request.hardware, plan.variant_pool, plan.seed),
         variant_chips=plan.variant_chips,
         variant_clips=plan.variant_clips,
@@ -148,7 +147,7 @@ def reevaluation_run(
         hardware=check_ages(request.hardware),
         chip=load_chip(CHIP),
         chips=plan.chips,
-        device=_choose_device(request.device),
+        device=pick_device(request.device).type,
         variants=_make_variants(request.hardware, plan.variant_pool, plan.seed),
         variant_chips=plan.variant_chips,
         variant_clips=plan.variant_clips,
@@ -200,14 +199,6 @@ def _make_variants(hardware: Hardware, count: int, seed: int) -> tuple[HardwareV
         return ()
     with checking("variants"):
         return sample_variants(hardware, count, seed)
-
-
-def _choose_device(name: str) -> str:
-    if name not in ("auto", "cpu", "cuda"):
-        raise UserError(f"Unknown device {name!r}. Choose one of: auto, cpu, cuda.")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise UserError("The device cuda was asked for, but there is none. Use --device cpu.")
-    return pick_device(name).type
 
 
 def _describe(setting: Setting, task: Task, command: str) -> dict[str, Any]:

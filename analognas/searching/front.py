@@ -22,6 +22,10 @@ from analognas.searching.objectives import OBJECTIVES, Objective
 MARGIN = 0.05  # picks are at most this much less accurate (predicted) than the best of the front
 ACCURACY = "accuracy@1day"
 PICKS = ("accuracy", "knee", "energy")
+HOW_PICKED = (
+    f"Picks: the most accurate network, and, among those at most {100 * MARGIN:.0f} points less "
+    "accurate, the one of least energy and the best compromise (knee)."
+)
 
 FloatArray = NDArray[np.float64]
 

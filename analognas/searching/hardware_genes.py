@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from analognas.errors import UserError
-from analognas.exploring.chip_variants import adc_bits_of, is_split
+from analognas.exploring.chip_variants import is_split
+from analognas.hardware_choice import adc_bits_of
 from analognas.searching.hardware_names import (
     ADC_BITS,
     ALL,

@@ -12,6 +12,7 @@ from analognas.searching.setup import SearchSetup, check_feasible, prepare
 from analognas.searching.spaces import Decoder
 from analognas.searching.strategies import batch_generator
 from analognas.searching.strategies.drawing import random_codes
+from analognas.training import pick_device
 
 TIMED_NETWORKS = 50
 # Seconds that a strategy takes per network, measured on one core of a small server; others take
@@ -27,6 +28,7 @@ def plan_search(config: SearchConfig) -> dict[str, Any]:
     """
     setup = prepare(config)
     check_feasible(setup)
+    pick_device(config.device)
     setup.strategy(Decoder(setup.searched, setup.fits))  # raises what the search would
     provenance = setup.provenance()
     limits = {name: value for name, value in provenance["limits"].items() if value is not None}

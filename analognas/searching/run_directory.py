@@ -96,7 +96,13 @@ class RunDirectory:
         Raises:
             UserError: The folder holds no run, or a damaged one.
         """
-        return SearchConfig.from_json(self._read(self.config_path))
+        text = self._read(self.config_path)
+        try:
+            return SearchConfig.from_json(text)
+        except UserError as error:
+            raise UserError(
+                f"{self.config_path} is damaged: {error} Restore it, or start a new search."
+            ) from error
 
     def provenance(self) -> dict[str, Any]:
         """Read where the predictions of the run come from."""

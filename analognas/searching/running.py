@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 from analognas.errors import RunFailed, UserError, checking
 from analognas.files import write_text
@@ -21,7 +22,7 @@ from analognas.searching.by_training import (
     training_runner,
 )
 from analognas.searching.candidates import Candidate
-from analognas.searching.config import SearchConfig, with_absolute_paths
+from analognas.searching.config import DeviceName, SearchConfig, with_absolute_paths
 from analognas.searching.demands import predicted_demands
 from analognas.searching.fresh_look import look_again
 from analognas.searching.front import FrontRecord, pick_winners, write_front
@@ -34,6 +35,7 @@ from analognas.searching.setup import SearchSetup, check_feasible, prepare
 from analognas.searching.spaces import Decoder
 from analognas.searching.study_storage import LiveStudy, write_study
 from analognas.searching.trials import FULL_DISK, TrialRunner, WholeBatches
+from analognas.training import pick_device
 
 # What must be as it was, if a run is to be continued, and what it is called.
 UNCHANGED = {
@@ -86,7 +88,10 @@ def search_task(
     config = with_absolute_paths(config)
     setup = prepare(config)
     check_feasible(setup)
-    setup.strategy(Decoder(setup.searched, setup.fits))  # what it refuses leaves no folder behind
+    # What these refuse leaves no folder behind.
+    pick_device(config.device)
+    setup.strategy(Decoder(setup.searched, setup.fits))
+    _live_study(path, setup)
     files = {
         "hardware.toml": setup.hardware.to_toml(),
         "chip.toml": setup.chip.to_toml(),
@@ -96,8 +101,15 @@ def search_task(
         return _search(run, setup, progress)
 
 
-def resume_search(directory: Path | str, progress: Progress | None = None) -> SearchResult:
+def resume_search(
+    directory: Path | str, progress: Progress | None = None, *, device: str | None = None
+) -> SearchResult:
     """Go on with an interrupted run; a finished one is left as it is and read again.
+
+    Args:
+        directory: The run folder.
+        progress: As in `search_task`.
+        device: Where to train now, if not where the run was started.
 
     Raises:
         UserError: The folder holds no run, a damaged one or one of other data, hardware or
@@ -105,7 +117,11 @@ def resume_search(directory: Path | str, progress: Progress | None = None) -> Se
     """
     path = Path(directory)
     with open_run(path) as run:
-        setup = prepare(run.config(), folder=path)
+        config = run.config()
+        pick_device(device or config.device)
+        if device is not None:
+            config = replace(config, device=cast(DeviceName, device))
+        setup = prepare(config, folder=path)
         _check_unchanged(run, setup)
         return _search(run, setup, progress)
 
@@ -137,17 +153,8 @@ def _search(run: RunDirectory, setup: SearchSetup, progress: Progress | None) ->
             )
         setup = replace(setup, predictor=labelled.chosen)
         _tell_basis(run, labelled, setup.warnings)
-    follow = None
-    if setup.config.storage is not None:
-        live = LiveStudy(
-            setup.config.storage,
-            run.path.resolve().name,
-            setup.searched.genes,
-            setup.objectives,
-            setup.demands,
-            setup.config.catalogue,
-        )
-        follow = live.follow
+    live = _live_study(run.path, setup)
+    follow = None if live is None else live.follow
     decoder = Decoder(setup.searched, setup.fits)
     again: Reevaluation | None = None
     with interruptible(run), _runner(run, setup) as runner:
@@ -200,6 +207,24 @@ def _search(run: RunDirectory, setup: SearchSetup, progress: Progress | None) ->
             *notes_on_trainings(setup.config, evaluations),
         ),
         reevaluation=again,
+    )
+
+
+def _live_study(path: Path, setup: SearchSetup) -> LiveStudy | None:
+    """The study in the user's storage that is told every network, if there is to be one.
+
+    Raises:
+        UserError: The storage cannot be used.
+    """
+    if setup.config.storage is None:
+        return None
+    return LiveStudy(
+        setup.config.storage,
+        path.resolve().name,
+        setup.searched.genes,
+        setup.objectives,
+        setup.demands,
+        setup.config.catalogue,
     )
 
 

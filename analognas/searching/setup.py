@@ -8,7 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analognas.errors import UserError, checking
-from analognas.hardware_choice import check_ages, hardware_for_chip, load_hardware
+from analognas.hardware_choice import (
+    check_ages,
+    cost_notes,
+    hardware_for_chip,
+    load_hardware,
+)
 from analognas.limits import tightest_limit
 from analognas.search_spaces import make_space
 from analognas.searching.by_training import make_trainer, training_basis, training_provenance
@@ -138,15 +143,7 @@ class SearchSetup:
     def warnings(self) -> tuple[str, ...]:
         """What must be said beside the results, in whole sentences."""
         notes = [] if self.predictor is None else [*self.predictor.warnings]
-        bits, mode = self.hardware.converters.dac_bits, self.chip.read_mode()
-        better = [other.name for other in self.chip.read_modes.values() if other.bits == bits]
-        if bits != mode.bits and better:
-            notes.append(
-                f"The hardware {self.hardware.name} has {bits}-bit inputs, but energy and latency "
-                f"are those of the {mode.bits}-bit read mode {mode.name!r} of the chip "
-                f"{self.chip.name}. Copy the chip file and make {better[0]!r} its "
-                "`default_read_mode`, so that both are the same."
-            )
+        notes += cost_notes(self.hardware, self.chip)
         if self.config.is_capped:
             notes.append(
                 f"{self.config.strategy} searches {self.config.limit.evaluations:g} candidates "

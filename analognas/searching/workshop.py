@@ -14,7 +14,8 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 from analognas.deploying.chip_hardware import hardware_of_chip
-from analognas.exploring.chip_variants import ChipChoice, adc_bits_of, cells_of, variant
+from analognas.exploring.chip_variants import ChipChoice, cells_of, variant
+from analognas.hardware_choice import adc_bits_of
 from analognas.searching.designs import PLAIN, HardwareChoice
 from analognas.searching.hardware_names import (
     ADC_BITS,

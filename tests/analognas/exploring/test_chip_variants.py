@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from analognas.errors import UserError
-from analognas.exploring.chip_variants import ChipChoice, adc_bits_of, check_variable, variant
+from analognas.exploring.chip_variants import ChipChoice, check_variable, variant
+from analognas.hardware_choice import adc_bits_of
 from analognas.simulator.chip import CHIPS, estimate_cost, load_chip, place_layers
 from analognas.simulator.mapping import LayerShape
 
