@@ -222,7 +222,9 @@ def analyze_network(request: NetworkRequest, progress: Progress | None = None) -
     )
 
 
-def parse_times(text: str, option: str = "--times") -> tuple[float, ...]:
+def parse_times(
+    text: str, option: str = "--times", example: str = "1s,1h,1d,1y"
+) -> tuple[float, ...]:
     """Read "1s,1h,1d,1y" as seconds, sorted; a bare number is in seconds.
 
     Raises:
@@ -238,8 +240,8 @@ def parse_times(text: str, option: str = "--times") -> tuple[float, ...]:
             seconds = math.nan
         if not 0 <= seconds < math.inf:
             raise UserError(
-                f"{option} must be a time of at least 0 with a unit of {', '.join(UNITS_S)}, such "
-                f"as 1d, but got {part.strip()!r}."
+                f"{option} must be times of at least 0 with a unit of {', '.join(UNITS_S)}, but "
+                f"got {part.strip()!r}. For example: {option} {example}."
             )
         times.append(seconds)
     return tuple(sorted(set(times)))

@@ -18,8 +18,8 @@ def fold_of_rows(keys: Sequence[str], folds: int, *, salt: str = "") -> NDArray[
     unique = sorted(set(keys), key=lambda key: hashlib.sha256(f"{salt}/{key}".encode()).digest())
     if not 2 <= folds <= len(unique):
         raise ValueError(
-            f"There must be at least {max(folds, 2)} labelled networks, of as many parts as they "
-            f"are cut into, but got {len(unique)}. Label more networks."
+            f"`2 <= folds <= networks` must hold, but {len(unique)} labelled networks are to be "
+            f"cut into {folds} parts. Label more networks."
         )
     fold = {key: index % folds for index, key in enumerate(unique)}
     return np.array([fold[key] for key in keys], dtype=np.int64)

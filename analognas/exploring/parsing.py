@@ -68,7 +68,7 @@ def read_time(text: str) -> float:
     Raises:
         UserError: It is none, or several.
     """
-    times = parse_times(text, "--after")
+    times = parse_times(text, "--after", "1h")
     if len(times) != 1:
         raise UserError(f"`--after` must be one time such as 1d, but got {text!r}.")
     return times[0]

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from analognas import files
+from analognas.errors import UserError
 
 
 def test_text_and_bytes_are_written_and_folders_are_made(tmp_path: Path) -> None:
@@ -120,3 +121,15 @@ def test_a_really_full_device_is_reported_as_full(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No space left") as caught:
         fill()
     assert caught.value.filename == str(tmp_path / "a.txt")
+
+
+def test_a_new_folder_must_be_free_and_possible(tmp_path: Path) -> None:
+    files.check_new_folder(tmp_path / "deep" / "new")
+    (tmp_path / "empty").mkdir()
+    files.check_new_folder(tmp_path / "empty")
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(UserError, match=r"not empty, and nothing is overwritten.*--out"):
+        files.check_new_folder(tmp_path)
+    for place in (tmp_path / "file", tmp_path / "file" / "below" / "it"):
+        with pytest.raises(UserError, match=r"file is a file\. Choose another folder with --to"):
+            files.check_new_folder(place, "--to")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from analognas.errors import UserError
-from analognas.hardware_choice import CHIP_HARDWARE, check_ages, hardware_for_chip
+from analognas.hardware_choice import CHIP_HARDWARE, check_ages, cost_notes, hardware_for_chip
 from analognas.simulator import HARDWARE, HERMES_DEFAULT
 from analognas.simulator.chip import CHIPS, load_chip
 
@@ -65,3 +65,21 @@ def test_cells_that_nobody_measured_for_so_long_are_refused() -> None:
         check_ages(reram)
     for name in HARDWARE.keys() - {"reram_wan"}:
         assert check_ages(HARDWARE[name]) is HARDWARE[name]
+
+
+@pytest.mark.parametrize("name", CHIPS)
+def test_a_chip_as_it_is_charged_as_it_is_simulated(name: str) -> None:
+    chip = load_chip(name)
+    assert cost_notes(hardware_for_chip(None, {}, chip), chip) == []
+
+
+def test_converters_that_nobody_charges_are_told() -> None:
+    coarse = hardware_for_chip(None, {"converters.adc_bits": 4}, GENERIC)
+    (note,) = cost_notes(coarse, GENERIC)
+    assert "simulated with 4-bit ADCs" in note
+    assert "those of the 8-bit ADCs of the chip generic" in note
+    dac, adc = cost_notes(hardware_for_chip(None, {}, AON), AON, "6-bit")
+    assert "8-bit inputs" in dac
+    assert "6-bit ADCs of the chip aon-cim" in adc
+    (note,) = cost_notes(hardware_for_chip("ideal", {}, HERMES), HERMES)
+    assert "no ADCs" in note

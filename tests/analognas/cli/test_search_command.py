@@ -32,7 +32,7 @@ def searched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
         seen.update(config=config, path=path)
         return result(config, path)
 
-    def resumed(path: Path, progress: Any = None) -> SearchResult:
+    def resumed(path: Path, progress: Any = None, *, device: str | None = None) -> SearchResult:
         seen.update(path=path)
         return result(SearchConfig(task="digits"), path)
 
@@ -97,7 +97,7 @@ def test_a_search_by_training_has_settings_of_its_own_and_says_what_its_numbers_
         task="imu", evaluator="training", budget="4m", epochs=3, reevaluate=0
     )
     assert "(fraction, simulated, validation part)" in output
-    assert "trained and measured in" in output
+    assert "networks that were trained and measured, in 2 s of one core" in " ".join(output.split())
     assert "predicted" not in output
     content = json.loads(invoke(*line.split(), "--json").stdout)
     assert content["front"][0]["training seeds"] == 1

@@ -55,6 +55,16 @@ def test_a_trained_network_is_copied_with_a_readme(
     assert "modelled" in readme
 
 
+def test_damaged_weights_are_not_exported(
+    tmp_path: Path, run: Path, picks: list[NamedNetwork]
+) -> None:
+    (weights,) = run.glob(f"winners/*{picks[0].architecture.key}/weights.safetensors")
+    weights.write_bytes(weights.read_bytes()[:-1])
+    with pytest.raises(UserError, match=r"weights\.safetensors is damaged.*analognas resume"):
+        export_pick(run, "accuracy", tmp_path / "exported")
+    assert not (tmp_path / "exported").exists()
+
+
 def test_a_scored_network_is_answered_with_the_way_to_train_it(tmp_path: Path, run: Path) -> None:
     with pytest.raises(UserError, match="scored but not trained") as error:
         export_pick(run, SCORED, tmp_path / "out")

@@ -13,6 +13,7 @@ import numpy as np
 import optuna
 import pandas as pd
 import pytest
+import torch
 
 from analognas.errors import RunFailed, UserError
 from analognas.searching import (
@@ -413,6 +414,34 @@ def test_a_storage_that_is_lost_costs_the_live_view_alone(
 def test_an_unusable_storage_is_an_error_of_the_user(config: SearchConfig, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="storage"):
         search_task(replace(config, storage="nonsense://x"), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is one")
+def test_a_device_that_is_not_there_is_told_before_anything_is_done(
+    config: SearchConfig, finished_run: Path, tmp_path: Path
+) -> None:
+    elsewhere = replace(config, device="cuda")
+    with pytest.raises(UserError, match="Use --device cpu"):
+        search_task(elsewhere, tmp_path / "run")
+    with pytest.raises(UserError, match="Use --device cpu"):
+        plan_search(elsewhere)
+    assert not (tmp_path / "run").exists()
+    path = tmp_path / "moved"
+    shutil.copytree(finished_run, path)
+    (path / "config.json").write_text(replace(resume_search(path).config, device="cuda").to_json())
+    with pytest.raises(UserError, match="Use --device cpu"):
+        resume_search(path)
+    assert resume_search(path, device="cpu").networks == 45
+
+
+def test_a_damaged_configuration_is_named(finished_run: Path, tmp_path: Path) -> None:
+    path = tmp_path / "damaged"
+    shutil.copytree(finished_run, path)
+    config = path / "config.json"
+    config.write_text(config.read_text()[:40])
+    with pytest.raises(UserError, match=r"config\.json is damaged: .*not JSON.*new search"):
+        resume_search(path)
 
 
 def test_the_winners_of_the_front_are_trained_with_their_predictions(
