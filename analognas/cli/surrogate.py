@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 surrogate_app = typer.Typer(no_args_is_help=True)
 
+FEW_NETWORKS = 20
 LABELS_HELP = "Folder of a label set, or the name of one that comes with the package."
 HARDWARE_HELP = (
     "Hardware the labels were made on, a TOML file. Only needed if it is no preset of ours."
@@ -54,6 +55,13 @@ def fit(
         say(
             "These labels are of one hardware: for any other one its predictions are a guess. "
             "`analognas label --variants` measures on variants of the hardware."
+        )
+    networks = table.description().architectures
+    if networks < FEW_NETWORKS:
+        say(
+            f"{networks} networks are few: what they predict of others is little more than a "
+            "guess. 40 are a beginning, 120 are good (see the learning curve in "
+            "results/surrogate.md)."
         )
     say(
         f"Written: {out}, {len(model.columns)} features. "
