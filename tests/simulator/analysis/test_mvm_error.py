@@ -92,6 +92,13 @@ def test_output_noise_alone_has_its_closed_form() -> None:
     assert measured == pytest.approx(sigma / math.sqrt(256 / 9), rel=0.01)
 
 
+def test_inputs_of_zeros_have_no_error() -> None:
+    """With one row, half of the inputs are nothing but zero."""
+    workload = MvmWorkload(rows=1, columns=1, vectors=200)
+    errors = mvm_error(STANDARD_AIMC, chips=2, workload=workload, generator=spawn_generator(0))
+    assert all(0 < one.error < math.inf for one in errors)
+
+
 def test_errors_grow_with_time_and_more_bits_never_hurt() -> None:
     errors = mean_error(STANDARD_AIMC, SMALL, TIMES_S)
     assert errors == sorted(errors)
