@@ -169,7 +169,9 @@ def describe_label_set(
         f"- {len(seeds)} networks from the space `{settings.get('space')}`, sampled with seed "
         f"{settings.get('seed')}, stratified over the logarithms of parameters and multiplications",
         f"- {len(repeated)} of them trained under {max(map(len, seeds.values()))} seeds, one from "
-        "each class of size, chosen by key and not by result",
+        "each class of size, chosen by key and not by result"
+        if repeated
+        else "- each of them trained once: there is no noise ceiling",
         f"- {min(e.parameters for e in evaluations):,} to "
         f"{max(e.parameters for e in evaluations):,} parameters, "
         f"{min(e.multiplications for e in evaluations):,} to "
