@@ -74,7 +74,7 @@ def test_a_chip_as_it_is_charged_as_it_is_simulated(name: str) -> None:
 
 
 def test_converters_that_nobody_charges_are_told() -> None:
-    coarse = hardware_for_chip(None, {"converters.adc_bits": 4}, GENERIC)
+    coarse = hardware_for_chip(None, {"converters.adc_bits": "4"}, GENERIC)
     (note,) = cost_notes(coarse, GENERIC)
     assert "simulated with 4-bit ADCs" in note
     assert "those of the 8-bit ADCs of the chip generic" in note

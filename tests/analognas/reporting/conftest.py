@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from analognas.deployment import bundle as files
 from analognas.deployment.bundle import Origin, PredictedAccuracy
@@ -99,8 +100,9 @@ def write_bundle(
     names = [column.name for column in fields(LayerCost)]
     rows = [[asdict(layer)[name] for name in names] + [cost.scope] for layer in cost.layers]
     files.write_table(folder / files.COST, [*names, "scope"], rows)
-    for name in (files.WEIGHTS, files.NETWORK, files.README):
-        (folder / name).write_bytes(b"weights")
+    save_file({"weight": np.zeros(3, dtype=np.float32)}, folder / files.WEIGHTS)
+    for name in (files.NETWORK, files.README):
+        (folder / name).write_bytes(b"content")
 
 
 def predicted(first: float, last: float, margin: float) -> tuple[PredictedAccuracy, ...]:
