@@ -10,6 +10,7 @@ from pathlib import Path
 from analognas.errors import UserError
 
 TAIL_BYTES = 65_536
+FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
 FULL_DISK_TEXT = os.strerror(errno.ENOSPC)
 
 
@@ -130,5 +131,5 @@ def _end_of_last_line(descriptor: int) -> int:
 def _concerns(error: OSError, temporary: Path) -> bool:
     """Whether the error is about the file being written, which the user knows by another name."""
     if error.filename is None:
-        return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+        return error.errno in (*FULL_DISK, errno.EFBIG, errno.EIO)
     return str(error.filename) == str(temporary)

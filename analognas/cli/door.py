@@ -17,13 +17,13 @@ from typer.core import TyperGroup
 
 from analognas.cli.output import messages
 from analognas.errors import RunFailed, UserError
+from analognas.files import FULL_DISK
 
 FAILED = 1
 BAD_INPUT = 2
 STOPPED = 130
 
 # What a user can mend about a file or folder.
-FULL = {errno.ENOSPC, errno.EDQUOT}
 NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
 NOT_SUCH_A_FILE = {
     errno.ENOTDIR,
@@ -58,7 +58,7 @@ def answering_errors() -> Iterator[None]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(FAILED) from error
     except OSError as error:
-        if error.errno in FULL:
+        if error.errno in FULL_DISK:
             place = error.filename or "the disk (the system names no file)"
             text = f"no space left on device while writing {place}. Free some space and try again."
             raise _leave(text, FAILED) from error

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import cast
 
 from analognas.errors import RunFailed, UserError, checking
-from analognas.files import write_text
+from analognas.files import FULL_DISK, write_text
 from analognas.searching.active_labelling import ActiveLabels, label_actively
 from analognas.searching.by_training import (
     at_reached_fidelity,
@@ -34,7 +34,7 @@ from analognas.searching.run_directory import RunDirectory, create_run, open_run
 from analognas.searching.setup import SearchSetup, check_feasible, prepare
 from analognas.searching.spaces import Decoder
 from analognas.searching.study_storage import LiveStudy, write_study
-from analognas.searching.trials import FULL_DISK, TrialRunner, WholeBatches
+from analognas.searching.trials import TrialRunner, WholeBatches
 from analognas.training import pick_device
 
 # What must be as it was, if a run is to be continued, and what it is called.

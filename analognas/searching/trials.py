@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import math
 import numbers
 import time
@@ -11,12 +10,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from analognas.files import FULL_DISK
 from analognas.searching.candidates import Result, Trial
 from analognas.searching.evaluators import Evaluator
 from analognas.searching.process_pool import ProcessPool
 
 SHORT_S, LONG_S = 0.5, 5.0  # how long a chunk of trials should take
-FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
 
 
 class TrialRunner(Protocol):
