@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from analognas.errors import lookup
-from analognas.searching.candidates import Verdict
 from analognas.searching.setup import PUBLISHED_LARGEST_DROP
 from analognas.searching.strategies.base import Problem, Strategy, StrategyMaker
-from analognas.searching.strategies.optuna_samplers import OptunaStrategy, make_tpe
+from analognas.searching.strategies.optuna_samplers import GaussianProcess, OptunaStrategy, make_tpe
 from analognas.searching.strategies.registry import STRATEGIES
 from analognas.searching.strategies.surrogate_assisted import SurrogateAssisted
 
@@ -52,16 +51,15 @@ class WithPopulation:
         return self.make(replace(problem, population=self.population), seed)
 
 
-class OneByOne(OptunaStrategy):
-    """A sampler of Optuna that learns after every evaluation, known networks included."""
-
-    def tell(self, verdicts: Sequence[Verdict | None]) -> None:
-        self._told.clear()  # a network that comes again is told with its result, not as a failure
-        super().tell(verdicts)
-
-
 def _tpe(problem: Problem, seed: int) -> Strategy:
-    return OneByOne(problem, seed, make_sampler=partial(make_tpe, START), batch_size=1)
+    sampler = partial(make_tpe, START)
+    return OptunaStrategy(problem, seed, make_sampler=sampler, batch_size=1, learns_copies=True)
+
+
+ONE_BY_ONE: Mapping[str, StrategyMaker] = {
+    "tpe": _tpe,
+    "gp": partial(GaussianProcess, startup_trials=START),
+}
 
 
 def method_of(name: str, make: StrategyMaker, population: int = START) -> Method:
@@ -77,8 +75,8 @@ def method_of(name: str, make: StrategyMaker, population: int = START) -> Method
             f"{PUBLISHED_LARGEST_DROP:g} of it lost from 1 s to 1 month, as published",
             (f"drop<={PUBLISHED_LARGEST_DROP:g}",),
         )
-    if name == "tpe":
-        return Method(name, _tpe, f"{START} random networks, then one by one")
+    if name in ONE_BY_ONE:
+        return Method(name, ONE_BY_ONE[name], f"{START} random networks, then one by one")
     if name == OURS:
         return Method(name, make, THRIFTY)
     return Method(name, make)

@@ -18,7 +18,13 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from analognas.searching.candidates import Codes, Proposal, Verdict
 from analognas.searching.spaces import Genes
-from analognas.searching.strategies.base import Problem, batch_seed, check_proposals
+from analognas.searching.strategies.base import (
+    Problem,
+    batch_generator,
+    batch_seed,
+    check_proposals,
+)
+from analognas.searching.strategies.drawing import random_codes
 
 NSGA2_POPULATION = 50
 # Half of the genes of a network play no part in it; with the usual one mutation a child most
@@ -38,8 +44,15 @@ class OptunaStrategy:
 
     Optuna stores no sampler state, so there is none: each batch gets a new sampler, seeded by
     (seed, batch). What else a sampler keeps (generations, parents) lies in the study, and `replay`
-    rebuilds the study through the same calls that built it. With `ordered`, genes of numbers are
-    told as positions in their values, for samplers that can use that some are nearer than others.
+    rebuilds the study through the same calls that built it.
+
+    Args:
+        make_sampler: Makes a sampler of a seed.
+        batch_size: How many proposals come between two lessons.
+        ordered: Tell genes of numbers as positions in their values, for samplers that can use that
+            some are nearer than others.
+        learns_copies: Tell the result of a network again when another genotype stands for it. A
+            population would be filled with copies; a model learns which genes do not matter.
     """
 
     def __init__(
@@ -50,12 +63,14 @@ class OptunaStrategy:
         make_sampler: MakeSampler,
         batch_size: int,
         ordered: bool = False,
+        learns_copies: bool = False,
     ) -> None:
         self._constrained = problem.constrained
         self._objectives = [objective.name for objective in problem.objectives]
         self._seed = seed
         self._make_sampler = make_sampler
         self._batch_size = batch_size
+        self._learns_copies = learns_copies
         self._genes = problem.genes
         numbers = [gene for gene, values in problem.genes.items() if isinstance(values[0], int)]
         self._positions = frozenset(numbers if ordered else ())
@@ -83,12 +98,15 @@ class OptunaStrategy:
     def replay(self, batch: int, proposals: Sequence[Proposal]) -> None:
         check_proposals(self._genes, proposals)
         for proposal in proposals:
-            self._study.enqueue_trial(self._params(proposal.codes))
+            self._enqueue(proposal.codes)
         self.ask(batch, len(proposals))
         for trial in self._asked:
             # Optuna draws lazily and a given trial draws nothing; only a draw makes NSGA-II note
             # the trial's generation and its parents.
             _ = trial.relative_params
+
+    def _enqueue(self, codes: Codes) -> None:
+        self._study.enqueue_trial(self._params(codes))
 
     def _codes(self, params: Mapping[str, Any]) -> dict[str, int | str]:
         return {
@@ -104,8 +122,7 @@ class OptunaStrategy:
 
     def tell(self, verdicts: Sequence[Verdict | None]) -> None:
         for trial, verdict in zip(self._asked, verdicts, strict=False):
-            if verdict is None or verdict.failed or verdict.key in self._told:
-                # A network that is there already must not fill the population with copies.
+            if verdict is None or verdict.failed or self._is_unwanted_copy(verdict):
                 self._study.tell(trial, state=TrialState.FAIL)
                 continue
             self._told.add(verdict.key)
@@ -113,6 +130,43 @@ class OptunaStrategy:
                 trial.set_constraint(CONSTRAINT, verdict.violation)
             self._study.tell(trial, [verdict.scores[name] for name in self._objectives])
         self._asked = []
+
+    def _is_unwanted_copy(self, verdict: Verdict) -> bool:
+        return verdict.key in self._told and not self._learns_copies
+
+
+class GaussianProcess(OptunaStrategy):
+    """Optuna's Gaussian process, one proposal at a time.
+
+    It proposes what looks best to it, which may be a network that it knows, under another genotype
+    or the very same one, again and again. So whatever brought nothing new is followed by a
+    genotype drawn at random.
+    """
+
+    def __init__(self, problem: Problem, seed: int, *, startup_trials: int) -> None:
+        super().__init__(
+            problem,
+            seed,
+            make_sampler=partial(make_gp, startup_trials),
+            batch_size=1,
+            ordered=True,
+            learns_copies=True,
+        )
+        self._is_stuck = False
+
+    def ask(self, batch: int, count: int) -> list[Proposal]:
+        if self._is_stuck:
+            self._enqueue(random_codes(self._genes, batch_generator(self._seed, "random", batch)))
+        return super().ask(batch, count)
+
+    def replay(self, batch: int, proposals: Sequence[Proposal]) -> None:
+        self._is_stuck = False  # what was drawn is among the proposals
+        super().replay(batch, proposals)
+
+    def tell(self, verdicts: Sequence[Verdict | None]) -> None:
+        new = [one for one in verdicts if one is not None and not one.failed]
+        self._is_stuck = all(one.key in self._told for one in new)
+        super().tell(verdicts)
 
 
 class FixedSpaceNSGAII(NSGAIISampler):
@@ -165,15 +219,13 @@ def make_tpe(startup_trials: int, seed: int) -> TPESampler:
 
 def gp(problem: Problem, seed: int) -> OptunaStrategy:
     """A Gaussian process and expected improvement (of the hypervolume), one proposal at a time."""
-    return OptunaStrategy(problem, seed, make_sampler=make_gp, batch_size=1, ordered=True)
+    return GaussianProcess(problem, seed, startup_trials=GP_STARTUP_TRIALS)
 
 
-def make_gp(seed: int) -> GPSampler:
+def make_gp(startup_trials: int, seed: int) -> GPSampler:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
-        return GPSampler(
-            n_startup_trials=GP_STARTUP_TRIALS, seed=seed, deterministic_objective=True
-        )
+        return GPSampler(n_startup_trials=startup_trials, seed=seed, deterministic_objective=True)
 
 
 def distributions(genes: Genes) -> dict[str, BaseDistribution]:
