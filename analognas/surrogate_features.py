@@ -5,7 +5,7 @@ A row of the table that a surrogate learns from is a network on a hardware at a 
     the network     what `space.encode` says of it
     its tiles       how its layers lie on crossbars of this hardware's size
     the hardware    settings, cells, errors of products at this time (`hardware_features`)
-    both together   errors of products summed over the layers of this network
+    both together   error of products, summed over the layers of this network
     the time        `log10_t_s`
 """
 
@@ -49,7 +49,7 @@ TILE_COLUMNS = (
     "log10_tile_reads",
     *LIKENESS_COLUMNS,
 )
-JOINT_COLUMNS = ("joint_log10_error", "joint_log10_noise", "joint_log10_gain")
+JOINT_COLUMNS = ("joint_log10_error",)
 
 
 class TileSize(Protocol):
@@ -122,8 +122,10 @@ def candidate_rows(
 def join_hardware(rows: pd.DataFrame, hardware: pd.DataFrame) -> pd.DataFrame:
     """Put hardware beside networks, row by row, with what follows from both together.
 
-    The joint columns treat the layers of a network like the reference layers of the hardware:
-    squares of relative errors add up from layer to layer, and so do logarithms of gains.
+    The joint column treats the layers of a network like the reference layers of the hardware:
+    noise of different layers is independent, so that squares add up; a gain is the same for all
+    outputs of a layer and multiplies those of the layers before, so that logarithms add up, and the
+    sum counts like noise of that size.
 
     Args:
         rows: Columns of `architecture_features`, and `log10_t_s`.
@@ -131,28 +133,24 @@ def join_hardware(rows: pd.DataFrame, hardware: pd.DataFrame) -> pd.DataFrame:
     """
     described = {name: hardware[name].to_numpy() for name in hardware.columns}
     likeness = {name: rows[f"layers_like_{name}"].to_numpy() for name in REFERENCES}
-    summed = dict(zip(JOINT_COLUMNS, _sum_over_layers(likeness, described), strict=True))
-    joined = rows.assign(**described, **summed)
+    joined = rows.assign(**described, **{JOINT_COLUMNS[0]: _log10_error(likeness, described)})
     return joined[[name for name in joined.columns if name != TIME_COLUMN] + [TIME_COLUMN]]
 
 
 FloatArray = NDArray[np.float64]
 
 
-def _sum_over_layers(
+def _log10_error(
     likeness: Mapping[str, FloatArray], hardware: Mapping[str, FloatArray]
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Values in the order of `JOINT_COLUMNS`."""
-
-    def log_sum_of_squares(what: str) -> FloatArray:
-        squares = [
-            count * 10 ** (2 * hardware[f"hardware_log10_{what}_{name}"])
-            for name, count in likeness.items()
-        ]
-        return np.asarray(np.round(np.log10(np.sum(squares, axis=0)) / 2, 5))
-
+) -> FloatArray:
+    """Relative error of a network's last products, as far as small errors add up."""
+    noises = [
+        count * 10 ** (2 * hardware[f"hardware_log10_noise_{name}"])
+        for name, count in likeness.items()
+    ]
     gains = [count * hardware[f"hardware_log10_gain_{name}"] for name, count in likeness.items()]
-    return log_sum_of_squares("error"), log_sum_of_squares("noise"), np.round(sum(gains), 5)
+    squares = np.sum(noises, axis=0) + (np.log(10.0) * np.sum(gains, axis=0)) ** 2
+    return np.asarray(np.round(np.log10(squares) / 2, 5))
 
 
 def _on_tiles(shapes: Sequence[LayerShape], size: TileSize) -> tuple[float, ...]:

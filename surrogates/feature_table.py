@@ -13,9 +13,19 @@ HARDWARE_PREFIX = "hardware_"
 JOINT_PREFIX = "joint_"
 
 
+def is_hardware_column(name: str) -> bool:
+    """Whether a column describes the hardware, or the time on it."""
+    return name == TIME_COLUMN or name.startswith(HARDWARE_PREFIX)
+
+
+def is_joint_column(name: str) -> bool:
+    """Whether a column describes what a network meets on a hardware."""
+    return name.startswith(JOINT_PREFIX)
+
+
 def is_network_column(name: str) -> bool:
-    """Whether a column describes the network, not the hardware or the time."""
-    return name != TIME_COLUMN and not name.startswith((HARDWARE_PREFIX, JOINT_PREFIX))
+    """Whether a column describes the network, or how it lies on tiles."""
+    return not is_hardware_column(name) and not is_joint_column(name)
 
 
 def with_times(features: pd.DataFrame, times_s: Sequence[float]) -> pd.DataFrame:

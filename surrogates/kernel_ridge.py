@@ -1,11 +1,13 @@
 """The smooth part of the main surrogate: kernel ridge regression of the log odds of the accuracy.
 
 With a few hundred labelled networks a smooth law orders new ones better than trees do. The kernel
-is a sum of three Matern kernels (smoothness 3/2): of the network alone, of hardware and time alone,
-and the product of both. Their shares say how much of the accuracy each may explain: all networks
-are seen on all hardware, so that the law of the hardware is known well, while that of the network
-rests on as many examples as there are networks, and what training did to one of them is the same in
-all its rows. Rows near a few hundred landmarks stand for all rows (Nystroem's method; Williams &
+is a sum of Matern kernels (smoothness 3/2): of the network, of hardware and time, of the error that
+the network meets on this hardware (the joint columns), and of the network with either of the two.
+Their shares say how much of the accuracy each may explain: all networks are seen on all hardware,
+so that the law of the hardware is known well, while that of the network rests on as many examples
+as there are networks, and what training did to one of them is the same in all its rows. The law of
+the error has most to say: it is the part that holds on hardware unlike any that was labelled. Rows
+near a few hundred landmarks stand for all rows (Nystroem's method; Williams &
 Seeger, NeurIPS 2000), so that the cost grows with the rows alone.
 """
 
@@ -19,7 +21,11 @@ from pydantic.dataclasses import dataclass as checked_dataclass
 from scipy.linalg import cho_factor, cho_solve
 from scipy.special import expit, logit
 
-from analognas.surrogates.feature_table import is_network_column
+from analognas.surrogates.feature_table import (
+    is_hardware_column,
+    is_joint_column,
+    is_network_column,
+)
 
 FloatArray = NDArray[np.float64]
 Positive = Annotated[float, Field(gt=0)]
@@ -40,9 +46,12 @@ class KernelSettings:
 
     network_length: Positive = 2.2
     hardware_length: Positive = 1.4
+    joint_length: Positive = 1.0
     network_share: Positive = 1.0
-    hardware_share: Positive = 30.0
-    product_share: Positive = 15.0
+    hardware_share: Positive = 10.0
+    joint_share: Positive = 30.0
+    network_hardware_share: Positive = 5.0
+    network_joint_share: Positive = 30.0
     noise: Positive = 3.0
     landmarks: Annotated[int, Field(ge=1)] = 800
     seed: Annotated[int, Field(ge=0)] = 0
@@ -143,14 +152,22 @@ class KernelRidge:
     def _kernel(self, rows: FloatArray) -> FloatArray:
         """Kernel of standardised rows `(N, F)` with the landmarks, `(N, M)`."""
         how = self.settings
-        of_network = np.array([is_network_column(name) for name in self.columns])
-        varying = np.isfinite(self.spread)
-        network = self._matern(rows, of_network & varying, how.network_length)
-        hardware = self._matern(rows, ~of_network & varying, how.hardware_length)
-        kernel = network * hardware
-        kernel *= how.product_share
-        kernel += how.network_share * network
-        kernel += how.hardware_share * hardware
+        of_network, of_hardware, of_both = (
+            np.array([belongs(name) for name in self.columns]) & np.isfinite(self.spread)
+            for belongs in (is_network_column, is_hardware_column, is_joint_column)
+        )
+        network = self._matern(rows, of_network, how.network_length)
+        kernel = how.network_share * network
+        for which, length, share, with_network in (
+            (of_hardware, how.hardware_length, how.hardware_share, how.network_hardware_share),
+            (of_both, how.joint_length, how.joint_share, how.network_joint_share),
+        ):
+            if which.any():
+                part = self._matern(rows, which, length)
+                kernel += share * part
+                part *= network
+                part *= with_network
+                kernel += part
         return kernel
 
     def _matern(self, rows: FloatArray, which: NDArray[np.bool_], length: float) -> FloatArray:

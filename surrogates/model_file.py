@@ -14,7 +14,7 @@ from analognas.surrogates.label_table import LabelDescription
 from analognas.surrogates.regions import Ranges
 
 SCHEMA: Final = "analognas-surrogate"
-VERSION: Final = 2
+VERSION: Final = 3
 
 
 @dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
@@ -22,7 +22,7 @@ class ModelFile:
     """What every surrogate stores; `content` is the surrogate's own."""
 
     schema: Literal["analognas-surrogate"] = SCHEMA
-    version: Literal[2] = VERSION
+    version: Literal[3] = VERSION
     kind: str
     columns: tuple[str, ...]
     description: LabelDescription | None

@@ -1,7 +1,7 @@
 """The main surrogate: a smooth law of the accuracy, corrected by gradient-boosted trees.
 
-The smooth law (`kernel_ridge`) carries over from network to network; trees start half way to it and
-add the rest, above all what the hardware does. Both work on log odds. Other trees predict how far
+The smooth law (`kernel_ridge`) carries over from network to network and to other hardware; trees
+start most of the way to it and add the rest. Both work on log odds. Other trees predict how far
 apart the chips of a network are. Same labels, same bits: one thread, fixed seeds.
 """
 
@@ -57,10 +57,11 @@ class TreeSettings:
         tree_rows: Rows that the trees for the mean are fitted to at most.
         calibration_folds: Models that calibrate the intervals.
         calibration_rows: Rows that each of those is fitted to at most.
+        judged_rows: Rows that they are fitted to and judged on together, at most.
     """
 
     smooth: KernelSettings = field(default_factory=KernelSettings)
-    smooth_share: Annotated[float, Field(ge=0, le=1)] = 0.5
+    smooth_share: Annotated[float, Field(ge=0, le=1)] = 0.75
     mean: BoostingSettings = field(default_factory=BoostingSettings)
     spread: BoostingSettings = field(
         default_factory=lambda: BoostingSettings(trees=100, depth=3, learning_rate=0.05)
@@ -69,6 +70,7 @@ class TreeSettings:
     tree_rows: Annotated[int, Field(ge=1)] = 30_000
     calibration_folds: Annotated[int, Field(ge=2)] = 9
     calibration_rows: Annotated[int, Field(ge=1)] = 5_000
+    judged_rows: Annotated[int, Field(ge=1)] = 20_000
 
 
 class XGBoostSurrogate:
@@ -106,10 +108,11 @@ class XGBoostSurrogate:
             raise ValueError(f"`features` must hold `{TIME_COLUMN}`. Add it with `with_times`.")
         self.columns = tuple(features.columns)
         self.description = description
+        judged = thin(targets, self.settings.judged_rows)
         self._calibration = calibrate(
             self._fit_predict_mean,
-            features,
-            targets,
+            features.iloc[judged],
+            targets.iloc[judged],
             folds=self.settings.calibration_folds,
             regions=self._regions,
             limit=self.settings.calibration_rows,
