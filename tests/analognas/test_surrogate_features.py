@@ -15,7 +15,9 @@ from analognas.surrogate_features import (
     TILE_COLUMNS,
     architecture_features,
     candidate_rows,
+    join_hardware,
 )
+from analognas.surrogates.feature_table import with_times
 from analognas.tasks import Limits
 
 CHIP = load_chip("hermes")
@@ -85,6 +87,23 @@ def test_errors_add_up_over_layers_and_with_noise(space: SearchSpace) -> None:
     assert np.all(loud > plain)
     layers = features["layers"].to_numpy()
     assert (plain[1] > plain[0]) == (layers[1] > layers[0])
+
+
+def test_gains_of_layers_multiply_and_noise_adds_up_in_squares(space: SearchSpace) -> None:
+    archs = [space.named["analognet-like"], space.named["ds-cnn"]]
+    rows = with_times(architecture_features(space, archs, CHIP), (86_400.0,))
+    layers = rows["layers"].to_numpy()
+    described = candidate_rows(rows.drop(columns="log10_t_s"), HERMES_DEFAULT, (86_400.0,))
+
+    def error(noise: float, gain: float) -> np.ndarray:
+        changed = described[list(HARDWARE_COLUMNS)].copy()
+        changed[[name for name in HARDWARE_COLUMNS if "log10_noise" in name]] = np.log10(noise)
+        changed[[name for name in HARDWARE_COLUMNS if "log10_gain" in name]] = np.log10(gain)
+        return 10 ** join_hardware(rows, changed)["joint_log10_error"].to_numpy()
+
+    assert error(0.1, 1.0) == pytest.approx(0.1 * np.sqrt(layers), rel=1e-4)
+    assert error(1e-4, 0.8) == pytest.approx(-np.log(0.8) * layers, rel=1e-4)
+    assert error(0.1, 0.8) == pytest.approx(np.hypot(error(0.1, 1.0), error(1e-4, 0.8)), rel=1e-4)
 
 
 def test_no_networks_give_an_empty_table_with_columns(space: SearchSpace) -> None:

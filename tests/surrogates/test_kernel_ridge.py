@@ -46,6 +46,22 @@ def test_a_row_is_predicted_the_same_beside_others() -> None:
     np.testing.assert_array_equal([law.margin(row[None])[0] for row in x[:20]], together[:20])
 
 
+def test_the_law_of_the_joint_error_holds_on_hardware_that_was_never_met() -> None:
+    rng = np.random.default_rng(0)
+    columns = ("width", "hardware_bits", "hardware_drift", "joint_error")
+
+    def rows(bits: float, drift: float) -> tuple[FloatArray, FloatArray]:
+        width, error = rng.normal(size=200), rng.uniform(-1.0, 1.0, 200)
+        x = np.column_stack([width, rng.normal(bits, 0.1, 200), rng.normal(drift, 0.1, 200), error])
+        return x, expit(width - 2.0 * error)
+
+    met = [rows(bits, 0.0) for bits in (0.0, 1.0, 2.0)]
+    x, y = (np.concatenate(parts) for parts in zip(*met, strict=True))
+    law = KernelRidge.fit(columns, x, y, np.ones(len(y)), KernelSettings())
+    new, actual = rows(1.0, 3.0)
+    assert np.sqrt(np.mean((expit(law.margin(new)) - actual) ** 2)) < 0.06
+
+
 def test_rows_that_count_more_are_met_better() -> None:
     x, y = draw(100, 0)
     wrong = 1.0 - y
