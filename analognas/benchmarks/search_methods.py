@@ -56,12 +56,6 @@ def _tpe(problem: Problem, seed: int) -> Strategy:
     return OptunaStrategy(problem, seed, make_sampler=sampler, batch_size=1, learns_copies=True)
 
 
-ONE_BY_ONE: Mapping[str, StrategyMaker] = {
-    "tpe": _tpe,
-    "gp": partial(GaussianProcess, startup_trials=START),
-}
-
-
 def method_of(name: str, make: StrategyMaker, population: int = START) -> Method:
     """A strategy, set for small budgets where it can be."""
     sized = WithPopulation(make, population)
@@ -75,8 +69,11 @@ def method_of(name: str, make: StrategyMaker, population: int = START) -> Method
             f"{PUBLISHED_LARGEST_DROP:g} of it lost from 1 s to 1 month, as published",
             (f"drop<={PUBLISHED_LARGEST_DROP:g}",),
         )
-    if name in ONE_BY_ONE:
-        return Method(name, ONE_BY_ONE[name], f"{START} random networks, then one by one")
+    if name == "tpe":
+        return Method(name, _tpe, f"{START} random networks, then one by one")
+    if name == "gp":
+        setting = f"{START} random networks, then one by one; a random one after what is known"
+        return Method(name, partial(GaussianProcess, startup_trials=START), setting)
     if name == OURS:
         return Method(name, make, THRIFTY)
     return Method(name, make)
