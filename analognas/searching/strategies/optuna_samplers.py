@@ -164,8 +164,8 @@ class GaussianProcess(OptunaStrategy):
         super().replay(batch, proposals)
 
     def tell(self, verdicts: Sequence[Verdict | None]) -> None:
-        new = [one for one in verdicts if one is not None and not one.failed]
-        self._is_stuck = all(one.key in self._told for one in new)
+        sound = [one for one in verdicts if one is not None and not one.failed]
+        self._is_stuck = all(one.key in self._told for one in sound)
         super().tell(verdicts)
 
 
