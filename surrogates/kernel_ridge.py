@@ -11,6 +11,7 @@ near a few hundred landmarks stand for all rows (Nystroem's method; Williams &
 Seeger, NeurIPS 2000), so that the cost grows with the rows alone.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -77,8 +78,8 @@ class KernelRidge:
         accuracy: FloatArray,
         weight: FloatArray,
         how: KernelSettings,
-    ) -> "KernelRidge":
-        """Fit the log odds of accuracies.
+    ) -> tuple["KernelRidge", FloatArray]:
+        """Fit the log odds of accuracies; returns the law, and what it says of these rows.
 
         Args:
             columns: Names of the columns, which say what they describe.
@@ -97,26 +98,25 @@ class KernelRidge:
         law = cls(columns, how, mean, spread, landmarks, np.zeros(len(landmarks)), level)
         square = how.noise * law._kernel(landmarks)
         target = np.zeros(len(landmarks))
+        kernels = []
         for start in range(0, len(matrix), ROWS_AT_ONCE):
             part = slice(start, start + ROWS_AT_ONCE)
             kernel = law._kernel((matrix[part] - mean) / spread)
+            kernels.append(kernel)
             weighted = kernel.T * weight[part]
             square += weighted @ kernel
             target += weighted @ (odds[part] - level)
         square[np.diag_indices_from(square)] *= 1.0 + _JITTER
         weights = cho_solve(cho_factor(square), target)
-        return cls(columns, how, mean, spread, landmarks, weights, level)
+        law = cls(columns, how, mean, spread, landmarks, weights, level)
+        return law, law._odds(kernels)
 
     def margin(self, matrix: FloatArray) -> FloatArray:
         """Log odds of every row of features `(N, F)`."""
-        parts = [
+        return self._odds(
             self._kernel((matrix[start : start + ROWS_AT_ONCE] - self.mean) / self.spread)
-            @ self.weights
             for start in range(0, len(matrix), ROWS_AT_ONCE)
-        ]
-        # Rounded: a product of matrices differs in the last bits with the number of its rows, and
-        # a network must not be worth more or less for being predicted beside others.
-        return np.round(self.level + np.concatenate(parts), 7) if parts else np.zeros(0)
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; the columns are stored elsewhere."""
@@ -148,6 +148,12 @@ class KernelRidge:
         if shapes != (size, size, (len(law.weights), *size)):
             raise ValueError(f"the arrays of the smooth part do not fit {len(columns)} columns")
         return law
+
+    def _odds(self, kernels: Iterable[FloatArray]) -> FloatArray:
+        parts = [kernel @ self.weights for kernel in kernels]
+        # Rounded: a product of matrices differs in the last bits with the number of its rows, and
+        # a network must not be worth more or less for being predicted beside others.
+        return np.round(self.level + np.concatenate(parts), 7) if parts else np.zeros(0)
 
     def _kernel(self, rows: FloatArray) -> FloatArray:
         """Kernel of standardised rows `(N, F)` with the landmarks, `(N, M)`."""

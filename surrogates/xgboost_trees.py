@@ -53,11 +53,9 @@ class TreeSettings:
             from the mean, and learn the rest and what it misses.
         mean: Trees that correct it.
         spread: Trees for the variance over chips.
-        kernel_rows: Rows that the law, and the spread, are fitted to at most (see `thin`).
-        tree_rows: Rows that the trees for the mean are fitted to at most.
+        rows: That all of it is fitted to at most (see `thin`).
         calibration_folds: Models that calibrate the intervals.
         calibration_rows: Rows that each of those is fitted to at most.
-        judged_rows: Rows that they are fitted to and judged on together, at most.
     """
 
     smooth: KernelSettings = field(default_factory=KernelSettings)
@@ -66,11 +64,9 @@ class TreeSettings:
     spread: BoostingSettings = field(
         default_factory=lambda: BoostingSettings(trees=100, depth=3, learning_rate=0.05)
     )
-    kernel_rows: Annotated[int, Field(ge=1)] = 20_000
-    tree_rows: Annotated[int, Field(ge=1)] = 30_000
+    rows: Annotated[int, Field(ge=1)] = 20_000
     calibration_folds: Annotated[int, Field(ge=2)] = 9
     calibration_rows: Annotated[int, Field(ge=1)] = 5_000
-    judged_rows: Annotated[int, Field(ge=1)] = 20_000
 
 
 class XGBoostSurrogate:
@@ -108,16 +104,17 @@ class XGBoostSurrogate:
             raise ValueError(f"`features` must hold `{TIME_COLUMN}`. Add it with `with_times`.")
         self.columns = tuple(features.columns)
         self.description = description
-        judged = thin(targets, self.settings.judged_rows)
+        self.ranges = Ranges.of(features)
+        kept = thin(targets, self.settings.rows)
+        features, targets = features.iloc[kept], targets.iloc[kept]
         self._calibration = calibrate(
             self._fit_predict_mean,
-            features.iloc[judged],
-            targets.iloc[judged],
+            features,
+            targets,
             folds=self.settings.calibration_folds,
             regions=self._regions,
             limit=self.settings.calibration_rows,
         )
-        self.ranges = Ranges.of(features)
         self._smooth, self._boosters["mean"] = self._fit_mean(features, targets)
         self._boosters["spread"] = self._fit_spread(features, targets)
         return self
@@ -126,7 +123,9 @@ class XGBoostSurrogate:
         """See `Surrogate.predict`."""
         smooth, ranges, calibration = self._require_fitted()
         matrix = feature_matrix(features, self.columns)
-        margin = boosted_margin(self._boosters["mean"], matrix, self._start(smooth, matrix))
+        margin = boosted_margin(
+            self._boosters["mean"], matrix, self._start(smooth, smooth.margin(matrix))
+        )
         mean = from_log_odds(margin)
         spread = boosted_margin(self._boosters["spread"], matrix, _spread_margin(mean))
         low = mean - SIGMAS_TO_LOW * np.exp(spread / 2.0)
@@ -165,10 +164,14 @@ class XGBoostSurrogate:
         values = tree_values(booster, np.concatenate([one, many]))
         above = values[0] - values[1:].mean(axis=0)
         return Contributions(
-            base=float(boosted_margin(booster, many, self._start(smooth, many)).mean()),
-            total=float(boosted_margin(booster, one, self._start(smooth, one))[0]),
+            base=float(
+                boosted_margin(booster, many, self._start(smooth, smooth.margin(many))).mean()
+            ),
+            total=float(boosted_margin(booster, one, self._start(smooth, smooth.margin(one)))[0]),
             trees={group: float(above[places].sum()) for group, places in columns.items()},
-            smooth=shapley_values(lambda rows: self._start(smooth, rows), one[0], many, columns),
+            smooth=shapley_values(
+                lambda rows: self._start(smooth, smooth.margin(rows)), one[0], many, columns
+            ),
         )
 
     def to_json(self) -> str:
@@ -222,34 +225,30 @@ class XGBoostSurrogate:
     ) -> FloatArray:
         smooth, booster = self._fit_mean(seen, targets)
         matrix = feature_matrix(new, self.columns)
-        return from_log_odds(boosted_margin(booster, matrix, self._start(smooth, matrix)))
+        return from_log_odds(
+            boosted_margin(booster, matrix, self._start(smooth, smooth.margin(matrix)))
+        )
 
     def _fit_mean(
         self, features: pd.DataFrame, targets: pd.DataFrame
     ) -> tuple[KernelRidge, xgboost.Booster]:
         """Cross entropy on fractions: errors count as in a binomial, predictions stay in (0, 1)."""
-        kept = thin(targets, self.settings.tree_rows)
-        matrix, targets = feature_matrix(features.iloc[kept], self.columns), targets.iloc[kept]
+        matrix = feature_matrix(features, self.columns)
         mean = targets["mean"].to_numpy(dtype=np.float64)
         weight = label_weights(targets)
-        chosen = thin(targets, self.settings.kernel_rows)
-        smooth = KernelRidge.fit(
-            self.columns, matrix[chosen], mean[chosen], weight[chosen], self.settings.smooth
-        )
+        smooth, odds = KernelRidge.fit(self.columns, matrix, mean, weight, self.settings.smooth)
         # No constraint on time: on some cells the first hour improves the accuracy, because the
         # noise of nearly empty cells drifts away faster than the weights.
-        rows = Rows(matrix, mean, weight, self._start(smooth, matrix))
+        rows = Rows(matrix, mean, weight, self._start(smooth, odds))
         booster = boost(rows, "reg:logistic", self.settings.mean, n_jobs=self.n_jobs)
         return smooth, booster
 
-    def _start(self, smooth: KernelRidge, matrix: FloatArray) -> FloatArray:
-        """Log odds that the trees start from."""
-        return smooth.level + self.settings.smooth_share * (smooth.margin(matrix) - smooth.level)
+    def _start(self, smooth: KernelRidge, odds: FloatArray) -> FloatArray:
+        """Log odds that the trees start from, by those of the law."""
+        return smooth.level + self.settings.smooth_share * (odds - smooth.level)
 
     def _fit_spread(self, features: pd.DataFrame, targets: pd.DataFrame) -> xgboost.Booster:
         """Gamma deviance of variances over chips, which scatter in proportion to what they are."""
-        kept = thin(targets, self.settings.kernel_rows)
-        features, targets = features.iloc[kept], targets.iloc[kept]
         variance = targets["sd"].to_numpy(dtype=np.float64) ** 2
         degrees = (targets["chips"] - 1.0) * targets["seeds"]
         rows = Rows(

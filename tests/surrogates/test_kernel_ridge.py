@@ -19,7 +19,7 @@ def draw(count: int, seed: int) -> tuple[FloatArray, FloatArray]:
 
 
 def fit(x: FloatArray, y: FloatArray) -> KernelRidge:
-    return KernelRidge.fit(COLUMNS, x, y, np.ones(len(y)), KernelSettings())
+    return KernelRidge.fit(COLUMNS, x, y, np.ones(len(y)), KernelSettings())[0]
 
 
 def test_a_smooth_law_is_learned() -> None:
@@ -33,7 +33,8 @@ def test_columns_that_are_the_same_everywhere_change_nothing() -> None:
     x, y = draw(200, 0)
     margin = fit(x, y).margin(x)
     wider = np.column_stack([x, np.full(len(x), 7.0)])
-    law = KernelRidge.fit((*COLUMNS, "hardware_bits"), wider, y, np.ones(len(y)), KernelSettings())
+    columns = (*COLUMNS, "hardware_bits")
+    law, _ = KernelRidge.fit(columns, wider, y, np.ones(len(y)), KernelSettings())
     np.testing.assert_allclose(law.margin(wider), margin, atol=1e-6)
     wider[:, -1] = 9.0
     np.testing.assert_allclose(law.margin(wider), margin, atol=1e-6)
@@ -57,7 +58,8 @@ def test_the_law_of_the_joint_error_holds_on_hardware_that_was_never_met() -> No
 
     met = [rows(bits, 0.0) for bits in (0.0, 1.0, 2.0)]
     x, y = (np.concatenate(parts) for parts in zip(*met, strict=True))
-    law = KernelRidge.fit(columns, x, y, np.ones(len(y)), KernelSettings())
+    law, fitted = KernelRidge.fit(columns, x, y, np.ones(len(y)), KernelSettings())
+    np.testing.assert_array_equal(fitted, law.margin(x))
     new, actual = rows(1.0, 3.0)
     assert np.sqrt(np.mean((expit(law.margin(new)) - actual) ** 2)) < 0.06
 
@@ -67,7 +69,7 @@ def test_rows_that_count_more_are_met_better() -> None:
     wrong = 1.0 - y
     both, labels = np.concatenate([x, x]), np.concatenate([y, wrong])
     weight = np.repeat([1.9, 0.1], 100)
-    law = KernelRidge.fit(COLUMNS, both, labels, weight, KernelSettings())
+    law, _ = KernelRidge.fit(COLUMNS, both, labels, weight, KernelSettings())
     predicted = expit(law.margin(x))
     assert np.abs(predicted - y).mean() < 0.5 * np.abs(predicted - wrong).mean()
 
