@@ -28,7 +28,8 @@ def table_facts(report: TableReport) -> list[str]:
     lines = [_about(facts) for facts in report.benches]
     lines += [*report.left_out]
     if report.unfinished:
-        lines.append(f"{report.unfinished} searches are not finished yet.")
+        counts = "; ".join(f"{count} of {name}" for name, count in report.unfinished.items())
+        lines.append(f"Searches that are not finished yet: {counts}.")
     return lines
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -77,7 +78,7 @@ class TableReport:
         scores: One per finished run.
         comparisons: Of ours with every other strategy.
         bands: By label set, question, method, and "evaluations" or "seconds".
-        unfinished: Searches that are still to be done.
+        unfinished: How many searches are still to be done, by their method and label set.
         left_out: Strategies that a label set cannot serve, in whole sentences.
     """
 
@@ -85,7 +86,7 @@ class TableReport:
     scores: tuple[TableScore, ...]
     comparisons: tuple[Comparison, ...]
     bands: Mapping[tuple[str, str, str, str], Band]
-    unfinished: int
+    unfinished: Mapping[str, int]
     left_out: tuple[str, ...]
 
     def of(self, labels: str, question: str) -> dict[str, list[TableScore]]:
@@ -130,7 +131,14 @@ def table_report(
     jobs: Sequence[TableJob], labels: Sequence[str], folder: Path, *, evaluations: int
 ) -> TableReport:
     """Read and judge what is finished."""
-    runs = [run for job in jobs if (run := read_table_run(job, folder)) is not None]
+    runs: list[TableRun] = []
+    unfinished: Counter[str] = Counter()
+    for job in jobs:
+        run = read_table_run(job, folder)
+        if run is None:
+            unfinished[f"{job.method} on {Path(job.labels).name}"] += 1
+        else:
+            runs.append(run)
     scores: list[TableScore] = []
     curves: dict[tuple[str, str, str, str], list[FloatArray]] = {}
     facts, left_out = [], []
@@ -160,7 +168,7 @@ def table_report(
         scores=tuple(scores),
         comparisons=_comparisons(scores),
         bands={place: _band(place, found, axes_of[place[0]]) for place, found in curves.items()},
-        unfinished=len(jobs) - len(runs),
+        unfinished=unfinished,
         left_out=tuple(left_out),
     )
 
