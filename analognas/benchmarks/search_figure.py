@@ -19,12 +19,12 @@ from analognas.reporting.style import BASELINES, INK, MUTED, PICKS, RULE, new_fi
 PANELS = (
     ("front", "evaluations", "share of the table's hypervolume"),
     ("front", "seconds", "share of the table's hypervolume"),
-    ("accuracy", "evaluations", "accuracy after a day, best network"),
-    ("accuracy", "seconds", "accuracy after a day, best network"),
+    ("accuracy", "evaluations", "best accuracy after a day"),
+    ("accuracy", "seconds", "best accuracy after a day"),
 )
 TRAINING_PANELS = (
     ("hypervolume_found", "hypervolume, as found"),
-    ("best_found", "accuracy after a day, best network, as found"),
+    ("best_found", "best accuracy after a day, as found"),
 )
 NAMES = tuple(dict.fromkeys([*METHODS, *CONTESTANTS]))
 LineStyle = Literal["-", "--", "-.", ":"]
