@@ -99,11 +99,7 @@ def calibrate(
         regions: Of the hardware; those without rows are passed over.
         limit: Rows that a model learns from at most.
     """
-    if len(features) != len(targets) or len(targets) == 0:
-        raise ValueError(
-            "`features` and `targets` must have the same rows, at least one, but got "
-            f"{len(features)} and {len(targets)}. Line them up with `rows_of`."
-        )
+    check_rows(features, targets)
     keys = targets["key"].tolist()
     actual = targets["mean"].to_numpy(dtype=np.float64)
     fold = fold_of_rows(keys, min(folds, len(set(keys))), salt="calibration")
@@ -131,6 +127,15 @@ def calibrate(
         beyond_hardware=Scores.of(errors[beyond], targets[beyond]) if beyond.any() else None,
         beyond_size=Scores.of(judge(large, large), targets[large]) if enough else None,
     )
+
+
+def check_rows(features: pd.DataFrame, targets: pd.DataFrame) -> None:
+    """Raise a ValueError unless both tables have as many rows, at least one."""
+    if len(features) != len(targets) or len(targets) == 0:
+        raise ValueError(
+            "`features` and `targets` must have the same rows, at least one, but got "
+            f"{len(features)} and {len(targets)}. Line them up with `rows_of`."
+        )
 
 
 def interval_scale(mean: FloatArray) -> FloatArray:

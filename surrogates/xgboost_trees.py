@@ -25,7 +25,13 @@ from analognas.surrogates.boosting import (
     booster_from_dict,
     booster_to_dict,
 )
-from analognas.surrogates.calibration import Calibration, calibrate, interval, interval_scale
+from analognas.surrogates.calibration import (
+    Calibration,
+    calibrate,
+    check_rows,
+    interval,
+    interval_scale,
+)
 from analognas.surrogates.feature_table import TIME_COLUMN, feature_matrix
 from analognas.surrogates.kernel_ridge import KernelRidge, KernelSettings, from_log_odds
 from analognas.surrogates.label_table import LabelDescription
@@ -102,6 +108,7 @@ class XGBoostSurrogate:
         """See `Surrogate.fit`. Every column of `features` becomes a feature."""
         if TIME_COLUMN not in features.columns:
             raise ValueError(f"`features` must hold `{TIME_COLUMN}`. Add it with `with_times`.")
+        check_rows(features, targets)
         self.columns = tuple(features.columns)
         self.description = description
         self.ranges = Ranges.of(features)
