@@ -46,6 +46,7 @@ from analognas.surrogates.label_table import NOMINAL
 from analognas.surrogates.regions import REGIONS
 from analognas.surrogates.scoring import REGRET, TAU, coverage_name
 from analognas.surrogates.splits import UNSEEN_BOTH, UNSEEN_HARDWARE, UNSEEN_NETWORKS
+from analognas.surrogates.xgboost_trees import TreeSettings
 
 FORMAT_VERSION = 1
 PNG_DPI = 150
@@ -133,8 +134,8 @@ def to_markdown(report: SurrogateReport, stem: str) -> str:
         "## Speed",
         "",
         f"- fit with calibration on {speed.rows:,} rows: {speed.fit_seconds:.1f} s",
-        f"- on {speed.many_rows:,} rows (the same labels again and again as further networks): "
-        f"{speed.many_fit_seconds:.1f} s",
+        f"- on {speed.many_rows:,} rows (the same labels again and again as further networks; "
+        f"{TreeSettings().rows:,} of them are learned from): {speed.many_fit_seconds:.1f} s",
         f"- {speed.predictions_per_second:,.0f} predictions a second, features apart",
     ]
     return "\n".join(lines) + "\n"
